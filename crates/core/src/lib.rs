@@ -1,0 +1,4 @@
+//! The tracing engine: tracer, context, span, buffers, pipeline.
+
+// pure half
+

@@ -1,0 +1,1 @@
+//! A trace drawn as a tree in characters.

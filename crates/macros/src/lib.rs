@@ -1,0 +1,1 @@
+//! The attribute macro #[trace] of codomyrmex-tracing.

@@ -1,0 +1,1 @@
+//! The Python extension module codomyrmex.telemetry.tracing._native.

@@ -1,0 +1,1 @@
+//! Distributed tracing: the published face of the engine.

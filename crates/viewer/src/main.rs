@@ -1,0 +1,2 @@
+//! The binary codomyrmex-trace.
+fn main() {}

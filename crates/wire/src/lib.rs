@@ -1,0 +1,1 @@
+//! OTLP span bytes: one encoder, one zero-copy view.
