@@ -11,7 +11,7 @@
 //! and copies the body once.
 //!
 //! ```
-//! use codomyrmex_wire::{encode_span, push_attribute, push_name, span_bound, Field, SpanHead};
+//! use codomyrmex_wire::{encode_span, push_attribute, push_name, span_bound, Field, SpanHead, SpanIter};
 //!
 //! let mut body = Vec::new();
 //! push_name(&mut body, "checkout");
@@ -20,8 +20,16 @@
 //! let head = SpanHead { trace_id: [1, 2], span_id: 3, kind: 1, start_ns: 10, end_ns: 20, ..SpanHead::default() };
 //! let mut out = vec![0; span_bound(body.len())];
 //! let written = encode_span(&mut out, &head, &body).unwrap();
-//! assert!(written > body.len());
+//!
+//! let span = SpanIter::new(&out[..written]).next().unwrap().unwrap();
+//! assert_eq!(span.name(), "checkout");
+//! assert_eq!(span.attribute("items").unwrap().to_string(), "3");
 //! ```
+//!
+//! # Reading
+//!
+//! [`SpanView`] reads one span in place, [`SpanIter`] a batch, [`TracesView`] a whole request, from whomever the
+//! bytes come; [`json`] writes what they read as OTLP/JSON.
 //!
 //! # Choices of format
 //!
@@ -45,19 +53,36 @@ mod attribute_value;
 mod body;
 mod copy;
 mod encode;
+mod error;
+mod event_view;
+mod fields;
 mod head;
 mod header;
+mod iter;
+pub mod json;
 mod length;
+mod link_view;
 mod tail;
+mod text;
+mod traces;
 mod value;
+mod value_view;
 mod varint;
+mod view;
 
 pub use any_value::MAX_DEPTH;
 pub use attribute::{Field, find_attribute, push_attribute};
 pub use attribute_value::AttributeValue;
 pub use body::{Mark, begin_event, begin_link, end_event, end_link, push_name};
 pub use encode::{encode_span, span_bound};
+pub use error::{DecodeError, DecodeReason};
+pub use event_view::EventView;
 pub use head::SpanHead;
 pub use header::ScopeHeader;
+pub use iter::SpanIter;
+pub use link_view::LinkView;
 pub use tail::{SpanTail, encode_span_with_tail, span_bound_with_tail};
+pub use traces::{ResourceSpansView, ScopeSpansView, TracesView};
 pub use value::Value;
+pub use value_view::{Attributes, ValueView, Values};
+pub use view::{Events, Links, SpanView};
