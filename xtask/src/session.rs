@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::cpython::CPython;
 use crate::journal::Journal;
-use crate::venv::{TOOLS, Venv};
+use crate::venv::{TOOLS, Venv, pinned};
 
 /// One run of the suite.
 pub(crate) struct Session {
@@ -84,7 +84,10 @@ impl Session {
 
     /// maturin, uv and ruff.
     pub(crate) fn tools(&self, journal: &mut Journal) -> Result<Venv, String> {
-        let requirements: Vec<String> = TOOLS.iter().map(|&tool| tool.to_owned()).collect();
+        let requirements = TOOLS
+            .into_iter()
+            .map(pinned)
+            .collect::<Result<Vec<_>, _>>()?;
         Venv::ensure(
             self,
             journal,
@@ -106,21 +109,20 @@ impl Session {
         )
     }
 
-    /// The dependency group `dev` of pyproject.toml, the same that `uv run` installs.
+    /// The dependency group `dev` of pyproject.toml, the same that `uv run` installs, without the tools.
     fn test_requirements(&self) -> Result<Vec<String>, String> {
         let path = self.root.join("pyproject.toml");
         let text =
             fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let group = group(&text, "dev")?;
-        if group.is_empty() {
-            Err("pyproject.toml names no dependency group `dev`".to_owned())
-        } else {
-            Ok(group)
-        }
+        group(&text, "dev")?
+            .iter()
+            .filter(|name| !TOOLS.contains(&name.as_str()))
+            .map(|name| pinned(name))
+            .collect()
     }
 }
 
-/// The requirements of one dependency group.
+/// The names of the packages in one dependency group, without their version ranges.
 fn group(pyproject: &str, name: &str) -> Result<Vec<String>, String> {
     let document: toml::Table = pyproject
         .parse()
@@ -128,12 +130,17 @@ fn group(pyproject: &str, name: &str) -> Result<Vec<String>, String> {
     let group = document
         .get("dependency-groups")
         .and_then(|groups| groups.get(name))
-        .and_then(toml::Value::as_array);
-    Ok(group
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.as_str().map(str::to_owned))
-        .collect())
+        .and_then(toml::Value::as_array)
+        .ok_or_else(|| format!("pyproject.toml has no dependency group `{name}`"))?;
+    let names = group
+        .iter()
+        .filter_map(toml::Value::as_str)
+        .map(|requirement| {
+            let end = requirement
+                .find(|char: char| !char.is_ascii_alphanumeric() && !"-_.".contains(char));
+            requirement[..end.unwrap_or(requirement.len())].to_owned()
+        });
+    Ok(names.collect())
 }
 
 #[cfg(test)]
@@ -142,12 +149,15 @@ mod tests {
 
     #[test]
     fn the_dependency_group_is_read() {
-        let text =
-            "[project]\nname = \"x\"\n[dependency-groups]\ndev = [\"pytest==9.0\", \"mypy\"]\n";
-        assert_eq!(group(text, "dev").expect("valid"), ["pytest==9.0", "mypy"]);
+        let text = "[project]\nname = \"x\"\n[dependency-groups]\ndev = [\"pytest>=9.0,<10\", \"mypy\", \"a-b[c]\"]\n";
         assert_eq!(
-            group("[project]\n", "dev").expect("valid"),
-            Vec::<String>::new()
+            group(text, "dev").expect("valid"),
+            ["pytest", "mypy", "a-b"]
+        );
+        assert!(
+            group("[project]\n", "dev")
+                .expect_err("no group")
+                .contains("`dev`")
         );
         assert!(group("[project\n", "dev").is_err());
     }

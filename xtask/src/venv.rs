@@ -7,8 +7,25 @@ use crate::cpython::CPython;
 use crate::journal::Journal;
 use crate::session::Session;
 
-/// What the checks are run with. The tests' own needs stand in pyproject.toml, in the dependency group `dev`.
-pub(crate) const TOOLS: [&str; 3] = ["maturin==1.16.0", "uv==0.13.9", "ruff==0.17.6"];
+/// What the checks themselves are run with.
+pub(crate) const TOOLS: [&str; 3] = ["maturin", "uv", "ruff"];
+
+/// The version of each Python package that a check uses, so that a release elsewhere changes no result here.
+const PINS: [(&str, &str); 5] = [
+    ("maturin", "1.16.0"),
+    ("mypy", "2.4.1"),
+    ("pytest", "9.2.0"),
+    ("ruff", "0.17.6"),
+    ("uv", "0.13.9"),
+];
+
+/// The exact requirement for a package.
+pub(crate) fn pinned(name: &str) -> Result<String, String> {
+    PINS.iter()
+        .find(|(own, _)| *own == name)
+        .map(|(own, version)| format!("{own}=={version}"))
+        .ok_or_else(|| format!("{name} has no version in xtask/src/venv.rs"))
+}
 
 /// One environment.
 pub(crate) struct Venv {
@@ -66,5 +83,20 @@ impl Venv {
             "--no-input",
         ]);
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_exact_and_a_missing_one_is_told() {
+        assert!(
+            TOOLS
+                .iter()
+                .all(|tool| pinned(tool).expect("pinned").contains("=="))
+        );
+        assert!(pinned("nose").expect_err("not pinned").contains("nose"));
     }
 }
