@@ -19,6 +19,9 @@ const MACHINE: [&str; 7] = [
     "builds",
 ];
 
+/// People of our examples.
+const INVENTED: [&str; 2] = ["ann", "user"];
+
 pub(crate) fn check(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     for part in source.path.split('/') {
@@ -79,10 +82,12 @@ fn machine_path(line: &str) -> Option<&'static str> {
         let wanted = format!("/{directory}/");
         line.match_indices(&wanted).any(|(at, _)| {
             let before = line[..at].chars().next_back();
-            let after = line[at + wanted.len()..].chars().next();
-            before.is_none_or(|char| {
-                !char.is_alphanumeric() && !['/', '.', '_', '-', '}', '~', '*', '$'].contains(&char)
-            }) && after.is_some_and(|char| char.is_alphanumeric() || char == '.' || char == '_')
+            let begins =
+                before.is_none_or(|char| !char.is_alphanumeric() && !"/._-}~*$".contains(char));
+            let rest = &line[at + wanted.len()..];
+            let end = rest.find(|char: char| !char.is_alphanumeric() && !"._-".contains(char));
+            let next = &rest[..end.unwrap_or(rest.len())];
+            begins && !next.is_empty() && !INVENTED.contains(&next)
         })
     })
 }
@@ -125,12 +130,13 @@ mod tests {
 
     #[test]
     fn paths_of_a_machine_are_found() {
-        let own = format!("open(\"/{}/ann/x\")", "home");
+        let own = format!("open(\"/{}/bob/x\")", "home");
         assert_eq!(
             messages("a.md", &own),
             ["a.md:1: a path of one machine: /home/"]
         );
-        let of_an_address = format!("GET https://example.com/{}/ann", "home");
+        assert_eq!(messages("a.md", "/home/ann/src"), Vec::<String>::new());
+        let of_an_address = format!("GET https://example.com/{}/bob", "home");
         assert_eq!(messages("a.md", &of_an_address), Vec::<String>::new());
         assert_eq!(
             messages("a.md", "~/work/x target/tmp/x"),

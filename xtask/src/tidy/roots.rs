@@ -23,7 +23,7 @@ const ITEMS: [&str; 8] = [
 
 pub(crate) fn check(source: &Source) -> Vec<Finding> {
     let root = ["lib.rs", "mod.rs"].contains(&source.name()) && source.path.starts_with(WITHIN);
-    if !root || EXEMPT.contains(&source.path.as_str()) {
+    if !root || source.product.is_empty() || EXEMPT.contains(&source.path.as_str()) {
         return Vec::new();
     }
     let mut findings: Vec<Finding> = source

@@ -36,38 +36,36 @@ pub(crate) fn check(source: &Source) -> Vec<Finding> {
             "#![forbid(unsafe_code)] is missing",
         ));
     }
-    let allowed = ALLOWED.iter().any(|&place| {
-        place == source.path || place.ends_with('/') && source.path.starts_with(place)
-    });
     let lines: Vec<&str> = source.text.lines().collect();
     let code: Vec<&str> = source.code.lines().collect();
+    let product: Vec<&str> = source.product.lines().collect();
+    let mut outside = !ALLOWED.iter().any(|place| covers(place, &source.path));
     for (index, line) in code.iter().enumerate() {
-        let Some(what) = after_unsafe(line, code.get(index + 1).copied().unwrap_or_default())
-        else {
+        let next = code.get(index + 1).copied().unwrap_or_default();
+        let Some(what) = after_unsafe(line, next) else {
             continue;
         };
-        let in_product = source
-            .product
-            .lines()
-            .nth(index)
+        let in_product = product
+            .get(index)
             .is_some_and(|line| !line.trim().is_empty());
-        if in_product && !allowed {
-            findings.push(Finding::line(
-                &source.path,
-                index,
-                "unsafe outside the modules named in xtask/src/tidy/unsafe_code.rs",
-            ));
+        if outside && in_product {
+            let message = "unsafe outside the modules named in xtask/src/tidy/unsafe_code.rs";
+            findings.push(Finding::line(&source.path, index, message));
+            // The first one of a file says enough.
+            outside = false;
         }
         // A function's or trait's own contract stands in its documentation; clippy asks for it.
         if (what.starts_with('{') || what.starts_with("impl")) && !explained(&lines, &code, index) {
-            findings.push(Finding::line(
-                &source.path,
-                index,
-                "unsafe without a SAFETY comment right above it",
-            ));
+            let message = "unsafe without a SAFETY comment right above it";
+            findings.push(Finding::line(&source.path, index, message));
         }
     }
     findings
+}
+
+/// Whether this row of the list means this file.
+fn covers(place: &str, path: &str) -> bool {
+    place == path || place.ends_with('/') && path.starts_with(place)
 }
 
 /// Modules of the list that hold no `unsafe` any more, or are gone.
@@ -76,7 +74,7 @@ pub(crate) fn gone(sources: &[Source]) -> Vec<Finding> {
         .iter()
         .filter(|&&place| {
             !sources.iter().any(|source| {
-                (source.path == place || place.ends_with('/') && source.path.starts_with(place))
+                covers(place, &source.path)
                     && source
                         .code
                         .lines()
