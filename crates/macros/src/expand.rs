@@ -69,21 +69,21 @@ fn check(args: &Args, function: &Function) -> Result<()> {
 /// The guard makes the span current and finishes it when the function is left, however it is left.
 fn synchronous(args: &Args, function: &Function) -> TokenStream {
     let span = local("span");
-    let start = start(args, function, &format_ident!("span_with"));
+    let start = start(args, function, "span", "span_with");
     let body = &function.body;
     let output = function.output();
     let Some(err) = records_error(args, &output) else {
         return quote! {
-            let #span = #start;
+            #start
             #body
         };
     };
     let result = local("result");
     let annotation = output.annotation();
-    let record = record(&result, &span, err);
+    let record = record(&result, &quote!(&#span), err);
     // `run` asks for `FnOnce`: the body may then give away what it borrows from a captured `&mut`.
     quote! {
-        let #span = #start;
+        #start
         let #result = ::codomyrmex_tracing::__private::run(move || -> #annotation { #body });
         #record
         #result
@@ -128,12 +128,12 @@ fn future(
     body: &TokenStream,
 ) -> TokenStream {
     let span = local("span");
-    let start = start(args, function, &format_ident!("start_span_with"));
+    let start = start(args, function, "start_span", "start_span_with");
     let annotation = output.annotation();
     let pin_type = pin_type(&annotation);
     match records_error(args, output) {
         None => quote! {
-            let #span = #start;
+            #start
             ::codomyrmex_tracing::FutureExt::in_span(
                 async #capture {
                     #pin_type
@@ -145,16 +145,16 @@ fn future(
         },
         Some(err) => {
             let result = local("result");
-            let record = record(&result, &span, err);
+            let record = record(&result, &quote!(#span), err);
             quote! {
-                let #span = #start;
+                #start
                 ::codomyrmex_tracing::__private::in_span_then(
                     ::core::pin::pin!(async #capture {
                         #pin_type
                         #body
                     }),
                     #span,
-                    |#span, #result: &#annotation| { #record },
+                    |#span, #result| { #record },
                 )
                 .await
             }
@@ -164,6 +164,10 @@ fn future(
 
 /// Tells an `async` block its type, which it has no syntax for: without it `?` and `return` could not be inferred.
 fn pin_type(annotation: &Type) -> TokenStream {
+    // No variable may have this type, and nothing that never returns needs it.
+    if let Type::Never(_) = annotation {
+        return TokenStream::new();
+    }
     let never = local("never");
     quote! {
         #[allow(unreachable_code, unused_variables, clippy::all)]
@@ -174,8 +178,8 @@ fn pin_type(annotation: &Type) -> TokenStream {
     }
 }
 
-/// An expression that starts the span with `method` of the tracer.
-fn start(args: &Args, function: &Function, method: &Ident) -> TokenStream {
+/// Statements that start the span, with the tracer's method `plain` or, where a kind is given, `with_options`.
+fn start(args: &Args, function: &Function, plain: &str, with_options: &str) -> TokenStream {
     let function_name = function.signature.ident.unraw();
     let function_name = LitStr::new(&function_name.to_string(), function_name.span());
     let name = match &args.name {
@@ -183,83 +187,81 @@ fn start(args: &Args, function: &Function, method: &Ident) -> TokenStream {
         Some(Name::Text(text)) => quote!(#text),
         Some(Name::Constant(path)) => quote!(#path),
     };
-    let kind = args.kind.as_ref().map(|kind| {
-        let variant = Ident::new(kind.variant, Span::mixed_site().located_at(kind.span));
-        quote!(.kind(::codomyrmex_tracing::SpanKind::#variant))
-    });
-
-    let mut values = TokenStream::new();
-    let mut picks = TokenStream::new();
-    let mut attributes = TokenStream::new();
-    for (index, attribute) in args.attributes.iter().flatten().enumerate() {
-        let value = local(&format!("value{index}"));
-        let pick = local(&format!("pick{index}"));
-        let (key, expression, place) = match attribute {
-            AttributeArg::Argument(name) => (
-                LitStr::new(&name.unraw().to_string(), name.span()),
-                quote!(#name),
-                name.span(),
-            ),
-            AttributeArg::Value { key, value } => (key.clone(), quote!(#value), value.span()),
-        };
-        values.extend(
-            quote_spanned!(place.resolved_at(Span::mixed_site())=> let #value = &#expression;),
-        );
-        picks.extend(quote_spanned! {place.resolved_at(Span::mixed_site())=>
-            let #pick = (&&&&&::codomyrmex_tracing::__private::Probe(#value)).pick_attribute();
-        });
-        attributes.extend(quote! {
-            .attribute(#key, #pick.into_attribute(::core::format_args!("{}", #pick)))
-        });
-    }
-    let traits = (!picks.is_empty()).then(|| {
-        quote! {
-            #[allow(unused_imports)]
-            use ::codomyrmex_tracing::__private::attribute::*;
+    let call = match &args.kind {
+        None => {
+            let method = format_ident!("{plain}");
+            quote!(#method(#name))
         }
-    });
-
-    let tracer = local("tracer");
-    let span = local("span");
-    let options = quote! {
-        ::codomyrmex_tracing::SpanOptions::new()
-            #kind
-            .attribute("function.name", #function_name)
-            #attributes
+        Some(kind) => {
+            let method = format_ident!("{with_options}");
+            let variant = Ident::new(kind.variant, Span::mixed_site().located_at(kind.span));
+            quote! {
+                #method(#name, ::codomyrmex_tracing::SpanOptions::new().kind(::codomyrmex_tracing::SpanKind::#variant))
+            }
+        }
     };
-    let (choice, call) = match &args.tracer {
+    let span = local("span");
+    let tracer = local("tracer");
+    let started = match &args.tracer {
         Some(TracerArg::Value(value)) => {
-            let place = value.span().resolved_at(Span::mixed_site());
-            (
-                quote_spanned!(place=> let #tracer: &::codomyrmex_tracing::Tracer = &#value;),
-                quote!(#tracer.#method(#name, #options)),
-            )
+            let choice = quote_spanned! {value.span().resolved_at(Span::mixed_site())=>
+                let #tracer: &::codomyrmex_tracing::Tracer = &(#value);
+            };
+            quote! {
+                #choice
+                #tracer.#call
+            }
         }
         registry => {
             let registered = match registry {
                 Some(TracerArg::Registry(text)) => text.clone(),
                 _ => LitStr::new(DEFAULT_TRACER, Span::mixed_site()),
             };
-            (
-                quote! {
-                    static __CODOMYRMEX_TRACER: ::codomyrmex_tracing::__private::CallSite =
-                        ::codomyrmex_tracing::__private::CallSite::new(#registered);
-                },
-                quote!(__CODOMYRMEX_TRACER.with(|#tracer| #tracer.#method(#name, #options))),
-            )
+            quote! {
+                static __CODOMYRMEX_TRACER: ::codomyrmex_tracing::__private::CallSite =
+                    ::codomyrmex_tracing::__private::CallSite::new(#registered);
+                __CODOMYRMEX_TRACER.with(|#tracer| #tracer.#call)
+            }
         }
     };
-    // The caller's expressions stand outside the block with the traits, whose methods they must not see.
+    let attributes = args
+        .attributes
+        .iter()
+        .flatten()
+        .map(|attribute| set_attribute(attribute, &span));
     quote! {
+        let #span = { #started };
+        if #span.is_recording() {
+            #span.set_attribute("function.name", #function_name);
+            #(#attributes)*
+        }
+    }
+}
+
+/// The caller's expression stands outside the block with the traits, whose methods it must not see.
+fn set_attribute(attribute: &AttributeArg, span: &Ident) -> TokenStream {
+    let value = local("value");
+    let pick = local("pick");
+    let (key, expression, place) = match attribute {
+        AttributeArg::Argument(name) => (
+            LitStr::new(&name.unraw().to_string(), name.span()),
+            quote!(#name),
+            name.span(),
+        ),
+        AttributeArg::Value { key, value } => (key.clone(), quote!((#value)), value.span()),
+    };
+    let place = place.resolved_at(Span::mixed_site());
+    let bind = quote_spanned!(place=> let #value = &#expression;);
+    let choose = quote_spanned!(place=> let #pick = (&&&&&&&&::codomyrmex_tracing::__private::Probe(#value)).pick_attribute(););
+    quote! {
+        #bind
         {
-            #choice
-            #values
-            let #span = {
-                #traits
-                #picks
-                #call
-            };
-            #span
+            #[allow(unused_imports)]
+            use ::codomyrmex_tracing::__private::attribute::*;
+            #choose
+            if let ::core::option::Option::Some(#value) = #pick.to_attribute(::core::format_args!("{}", #pick)) {
+                #span.set_attribute(#key, #value);
+            }
         }
     }
 }
@@ -272,7 +274,7 @@ fn records_error(args: &Args, output: &Output) -> Option<Span> {
     }
 }
 
-fn record(result: &Ident, span: &Ident, place: Span) -> TokenStream {
+fn record(result: &Ident, span: &TokenStream, place: Span) -> TokenStream {
     let error = local("error");
     let pattern =
         quote_spanned!(place.resolved_at(Span::mixed_site())=> ::core::result::Result::Err(#error));
@@ -280,7 +282,7 @@ fn record(result: &Ident, span: &Ident, place: Span) -> TokenStream {
         if let #pattern = &#result {
             #[allow(unused_imports)]
             use ::codomyrmex_tracing::__private::error::*;
-            (&&&&&&::codomyrmex_tracing::__private::Probe(#error)).record_on(&#span);
+            (&&&&&&::codomyrmex_tracing::__private::Probe(#error)).record_on(#span);
         }
     }
 }
@@ -329,14 +331,11 @@ mod tests {
                     let __span = {
                         static __CODOMYRMEX_TRACER: ::codomyrmex_tracing::__private::CallSite =
                             ::codomyrmex_tracing::__private::CallSite::new("default");
-                        let __span = {
-                            __CODOMYRMEX_TRACER.with(|__tracer| __tracer.span_with(
-                                "add",
-                                ::codomyrmex_tracing::SpanOptions::new().attribute("function.name", "add")
-                            ))
-                        };
-                        __span
+                        __CODOMYRMEX_TRACER.with(|__tracer| __tracer.span("add"))
                     };
+                    if __span.is_recording() {
+                        __span.set_attribute("function.name", "add");
+                    }
                     a + b
                 }
             },
@@ -356,17 +355,15 @@ mod tests {
             quote! {
                 unsafe fn f(&self) -> io::Result<impl Sized> {
                     let __span = {
-                        let __tracer: &::codomyrmex_tracing::Tracer = &self.tracer;
-                        let __span = {
-                            __tracer.span_with(
-                                "load",
-                                ::codomyrmex_tracing::SpanOptions::new()
-                                    .kind(::codomyrmex_tracing::SpanKind::Client)
-                                    .attribute("function.name", "f")
-                            )
-                        };
-                        __span
+                        let __tracer: &::codomyrmex_tracing::Tracer = &(self.tracer);
+                        __tracer.span_with(
+                            "load",
+                            ::codomyrmex_tracing::SpanOptions::new().kind(::codomyrmex_tracing::SpanKind::Client)
+                        )
                     };
+                    if __span.is_recording() {
+                        __span.set_attribute("function.name", "f");
+                    }
                     let __result = ::codomyrmex_tracing::__private::run(move || -> io::Result<_> { self.g()?; Ok(()) });
                     if let ::core::result::Result::Err(__error) = &__result {
                         #[allow(unused_imports)]
@@ -391,15 +388,12 @@ mod tests {
             quote! {
                 async fn f(a: u8) -> u8 {
                     let __span = {
-                        let __tracer: &::codomyrmex_tracing::Tracer = &tracer();
-                        let __span = {
-                            __tracer.start_span_with(
-                                "f",
-                                ::codomyrmex_tracing::SpanOptions::new().attribute("function.name", "f")
-                            )
-                        };
-                        __span
+                        let __tracer: &::codomyrmex_tracing::Tracer = &(tracer());
+                        __tracer.start_span("f")
                     };
+                    if __span.is_recording() {
+                        __span.set_attribute("function.name", "f");
+                    }
                     ::codomyrmex_tracing::FutureExt::in_span(
                         async move {
                             #[allow(unreachable_code, unused_variables, clippy::all)]
@@ -418,31 +412,34 @@ mod tests {
 
     #[test]
     fn only_listed_arguments_are_taken() {
-        let args = || quote!(attributes(user, "order.total" = order.total()));
-        let item = || {
+        assert_contains(
+            quote!(attributes(user, "order.total" = order.total())),
             quote!(
                 fn f(user: &str, password: &str, order: &Order) {}
-            )
-        };
-        assert_contains(
-            args(),
-            item(),
-            quote!(let __value0 = &user; let __value1 = &order.total();),
-        );
-        assert_contains(
-            args(),
-            item(),
+            ),
             quote! {
-                #[allow(unused_imports)]
-                use ::codomyrmex_tracing::__private::attribute::*;
-                let __pick0 = (&&&&&::codomyrmex_tracing::__private::Probe(__value0)).pick_attribute();
-                let __pick1 = (&&&&&::codomyrmex_tracing::__private::Probe(__value1)).pick_attribute();
+                if __span.is_recording() {
+                    __span.set_attribute("function.name", "f");
+                    let __value = &user;
+                    {
+                        #[allow(unused_imports)]
+                        use ::codomyrmex_tracing::__private::attribute::*;
+                        let __pick = (&&&&&&&&::codomyrmex_tracing::__private::Probe(__value)).pick_attribute();
+                        if let ::core::option::Option::Some(__value) = __pick.to_attribute(::core::format_args!("{}", __pick)) {
+                            __span.set_attribute("user", __value);
+                        }
+                    }
+                    let __value = &(order.total());
+                    {
+                        #[allow(unused_imports)]
+                        use ::codomyrmex_tracing::__private::attribute::*;
+                        let __pick = (&&&&&&&&::codomyrmex_tracing::__private::Probe(__value)).pick_attribute();
+                        if let ::core::option::Option::Some(__value) = __pick.to_attribute(::core::format_args!("{}", __pick)) {
+                            __span.set_attribute("order.total", __value);
+                        }
+                    }
+                }
             },
-        );
-        assert_contains(
-            args(),
-            item(),
-            quote!(.attribute("order.total", __pick1.into_attribute(::core::format_args!("{}", __pick1)))),
         );
     }
 
@@ -459,7 +456,7 @@ mod tests {
         assert_contains(
             quote!(tracer = t),
             item(),
-            quote!(let __tracer: &::codomyrmex_tracing::Tracer = &t;),
+            quote!(let __tracer: &::codomyrmex_tracing::Tracer = &(t);),
         );
         assert_contains(
             quote!(tracer = t),
@@ -524,7 +521,10 @@ mod tests {
             ),
         )
         .to_string();
-        assert!(expanded.contains(r#"attribute ("type" ,"#), "{expanded}");
+        assert!(
+            expanded.contains(r#"set_attribute ("type" ,"#),
+            "{expanded}"
+        );
     }
 
     #[test]
