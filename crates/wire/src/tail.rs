@@ -65,10 +65,15 @@ fn push_count(bytes: &mut Vec<u8>, tag: u8, count: u32) {
 pub fn span_bound_with_tail(body_len: usize, tail: &SpanTail<'_>) -> usize {
     // Seven tags, and lengths and counts of at most ten bytes.
     const FIXED: usize = 7 * (1 + varint::MAX_VARINT);
-    span_bound(body_len)
-        .saturating_add(tail.trace_state.len())
-        .saturating_add(tail.status_message.len())
-        .saturating_add(FIXED)
+    let bound = span_bound(body_len);
+    if tail.is_empty() {
+        return bound;
+    }
+    let texts = tail
+        .trace_state
+        .len()
+        .saturating_add(tail.status_message.len());
+    bound.saturating_add(texts).saturating_add(FIXED)
 }
 
 /// As [`encode_span`], with the rare parts behind the body.

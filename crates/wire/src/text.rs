@@ -58,6 +58,42 @@ pub(crate) fn write_base64(out: &mut dyn Write, bytes: &[u8]) -> Result {
     out.write_char('"')
 }
 
+/// Writes items between brackets.
+pub(crate) fn write_list<T>(
+    out: &mut dyn Write,
+    items: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut dyn Write, T) -> Result,
+) -> Result {
+    out.write_char('[')?;
+    write_items(out, items, write)?;
+    out.write_char(']')
+}
+
+/// Writes members between braces.
+pub(crate) fn write_map<T>(
+    out: &mut dyn Write,
+    items: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut dyn Write, T) -> Result,
+) -> Result {
+    out.write_char('{')?;
+    write_items(out, items, write)?;
+    out.write_char('}')
+}
+
+fn write_items<T>(
+    out: &mut dyn Write,
+    items: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut dyn Write, T) -> Result,
+) -> Result {
+    for (i, item) in items.into_iter().enumerate() {
+        if i > 0 {
+            out.write_str(", ")?;
+        }
+        write(out, item)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::text;
+
 /// An owned attribute value: OTLP's `AnyValue` as a tree.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
@@ -82,4 +84,35 @@ fn integer<T: TryInto<i64> + Copy + fmt::Display>(value: T) -> Value {
 
 fn array<T: Into<Value>>(values: Vec<T>) -> Value {
     Value::Array(values.into_iter().map(Into::into).collect())
+}
+
+/// The plain text of a string, and what resembles JSON for everything else.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Str(text) => f.pad(text),
+            other => other.write_nested(f),
+        }
+    }
+}
+
+impl Value {
+    fn write_nested(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        match self {
+            Value::Empty => out.write_str("null"),
+            Value::Str(value) => text::write_string(out, value),
+            Value::Bool(value) => write!(out, "{value}"),
+            Value::Int(value) => write!(out, "{value}"),
+            Value::Double(value) => write!(out, "{value:?}"),
+            Value::Bytes(bytes) => text::write_base64(out, bytes),
+            Value::Array(values) => {
+                text::write_list(out, values, |out, value| value.write_nested(out))
+            }
+            Value::Map(pairs) => text::write_map(out, pairs, |out, (key, value)| {
+                text::write_string(out, key)?;
+                out.write_str(": ")?;
+                value.write_nested(out)
+            }),
+        }
+    }
 }

@@ -131,23 +131,13 @@ impl<'a> ValueView<'a> {
             ValueView::Double(value) => write!(out, "{value:?}"),
             ValueView::Bytes(bytes) => text::write_base64(out, bytes),
             ValueView::Array(values) => {
-                out.write_char('[')?;
-                for (i, value) in values.clone().enumerate() {
-                    out.write_str(if i == 0 { "" } else { ", " })?;
-                    value.write_nested(out)?;
-                }
-                out.write_char(']')
+                text::write_list(out, values.clone(), |out, value| value.write_nested(out))
             }
-            ValueView::Map(pairs) => {
-                out.write_char('{')?;
-                for (i, (key, value)) in pairs.clone().enumerate() {
-                    out.write_str(if i == 0 { "" } else { ", " })?;
-                    text::write_string(out, &key)?;
-                    out.write_str(": ")?;
-                    value.write_nested(out)?;
-                }
-                out.write_char('}')
-            }
+            ValueView::Map(pairs) => text::write_map(out, pairs.clone(), |out, (key, value)| {
+                text::write_string(out, &key)?;
+                out.write_str(": ")?;
+                value.write_nested(out)
+            }),
         }
     }
 }

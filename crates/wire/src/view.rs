@@ -220,7 +220,8 @@ impl fmt::Debug for SpanView<'_> {
 
 /// The number of an enumeration, or 0 where it is none of ours.
 fn known(number: u64, highest: u8) -> u8 {
-    u8::try_from(number)
+    // Protobuf cuts what it reads for an enumeration to 32 bits.
+    u8::try_from(number as u32)
         .ok()
         .filter(|number| *number <= highest)
         .unwrap_or(0)
