@@ -2,7 +2,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::percent;
+use crate::redact::REDACTED;
+use crate::{Redact, percent};
 
 /// Names and values that travel with a trace through every service: W3C's `baggage`.
 ///
@@ -15,7 +16,7 @@ use crate::percent;
 /// let mut baggage = Baggage::new();
 /// baggage.insert("user", "Zoë");
 /// assert_eq!(baggage.get("user"), Some("Zoë"));
-/// assert_eq!(baggage.encode().header, "user=Zo%C3%AB");
+/// assert_eq!(baggage.encode().header(), "user=Zo%C3%AB");
 /// ```
 #[derive(Clone, Default)]
 pub struct Baggage(Option<Arc<Vec<Member>>>);
@@ -133,9 +134,14 @@ impl Baggage {
         Some(removed.value)
     }
 
-    /// The header's value, and how many members did not fit in it.
+    /// The header's value as it is, secrets too, and how many members did not fit in it.
     pub fn encode(&self) -> EncodedBaggage {
-        let mut encoder = BaggageEncoder::new();
+        self.encode_with(&Redact::off())
+    }
+
+    /// The header's value with the values of secret keys replaced.
+    pub fn encode_with(&self, redact: &Redact) -> EncodedBaggage {
+        let mut encoder = BaggageEncoder::new(redact);
         for member in self.members() {
             encoder.push(&member.key, &member.value, &member.metadata);
         }
@@ -151,21 +157,23 @@ impl Baggage {
         let mut decoder = BaggageDecoder::new();
         for value in values {
             decoder.read(value, |key, value, metadata| {
-                baggage.put(Member {
-                    key: key.into_owned(),
-                    value: value.into_owned(),
-                    metadata: metadata.to_owned(),
-                });
+                baggage.insert_decoded(key, value, metadata);
             });
         }
         (baggage, decoder.dropped())
     }
 
-    /// Each member with its metadata, in order.
-    pub(crate) fn iter_with_metadata(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.members()
-            .iter()
-            .map(|member| (&*member.key, &*member.value, &*member.metadata))
+    pub(crate) fn insert_decoded(
+        &mut self,
+        key: Cow<'_, str>,
+        value: Cow<'_, str>,
+        metadata: &str,
+    ) {
+        self.put(Member {
+            key: key.into_owned(),
+            value: value.into_owned(),
+            metadata: metadata.to_owned(),
+        });
     }
 }
 
@@ -222,36 +230,60 @@ impl fmt::Display for InvalidMetadata {
 
 impl std::error::Error for InvalidMetadata {}
 
-/// A `baggage` header's value.
+/// A `baggage` header's value. Only a [`BaggageEncoder`] makes one, so it never holds what could break a header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncodedBaggage {
+    header: String,
+    dropped: usize,
+    redacted: usize,
+}
+
+impl EncodedBaggage {
+    /// Nothing to carry.
+    pub const EMPTY: EncodedBaggage = EncodedBaggage {
+        header: String::new(),
+        dropped: 0,
+        redacted: 0,
+    };
+
     /// The value; empty where there is nothing to carry, and the header is then to be left out.
-    pub header: String,
+    pub fn header(&self) -> &str {
+        &self.header
+    }
+
     /// How many members did not fit within W3C's limits, or had an empty key.
-    pub dropped: usize,
+    pub const fn dropped(&self) -> usize {
+        self.dropped
+    }
+
+    /// How many values were secrets and were replaced.
+    pub const fn redacted(&self) -> usize {
+        self.redacted
+    }
 }
 
 /// Writes a `baggage` header member by member, for callers that keep their members elsewhere than in a [`Baggage`].
-#[derive(Debug, Default)]
-pub struct BaggageEncoder {
+#[derive(Debug)]
+pub struct BaggageEncoder<'r> {
+    redact: &'r Redact,
     encoded: EncodedBaggage,
     members: usize,
 }
 
-impl BaggageEncoder {
-    /// Nothing written yet.
-    pub const fn new() -> BaggageEncoder {
+impl<'r> BaggageEncoder<'r> {
+    /// Nothing written yet; the values of secret keys will be replaced.
+    pub const fn new(redact: &'r Redact) -> BaggageEncoder<'r> {
         BaggageEncoder {
-            encoded: EncodedBaggage {
-                header: String::new(),
-                dropped: 0,
-            },
+            redact,
+            encoded: EncodedBaggage::EMPTY,
             members: 0,
         }
     }
 
     /// Writes one member, percent-encoded, or counts it as dropped.
     pub fn push(&mut self, key: &str, value: &str, metadata: &str) {
+        let secret = self.redact.is_secret(key);
+        let value = if secret { REDACTED } else { value };
         let header = &mut self.encoded.header;
         let start = header.len();
         // Encoding only makes longer: what is too long already need not be tried.
@@ -269,6 +301,7 @@ impl BaggageEncoder {
             }
             if header.len() <= Baggage::MAX_BYTES {
                 self.members += 1;
+                self.encoded.redacted += usize::from(secret);
                 return;
             }
             header.truncate(start);
@@ -402,7 +435,9 @@ mod tests {
     #[test]
     fn all_that_could_break_a_header_is_encoded() {
         let baggage = Baggage::from([("k\r\nX-Evil: 1", "a,b;c=d\\\"e%\n"), ("plain", "a=b")]);
-        let EncodedBaggage { header, dropped } = baggage.encode();
+        let EncodedBaggage {
+            header, dropped, ..
+        } = baggage.encode();
         assert_eq!(
             header,
             "k%0D%0AX-Evil%3A%201=a%2Cb%3Bc=d%5C%22e%25%0A,plain=a=b"
@@ -447,7 +482,9 @@ mod tests {
     #[test]
     fn sixty_four_members_travel() {
         let many: Baggage = (0..70).map(|n| (format!("k{n}"), "v")).collect();
-        let EncodedBaggage { header, dropped } = many.encode();
+        let EncodedBaggage {
+            header, dropped, ..
+        } = many.encode();
         assert_eq!(dropped, 6);
         assert_eq!(decode(&header).0.len(), 64);
         let all: Vec<String> = (0..70).map(|n| format!("k{n}=v")).collect();
@@ -490,5 +527,14 @@ mod tests {
             (encoded.header.as_str(), encoded.dropped),
             ("k=v;ttl=5;private", 1)
         );
+    }
+
+    #[test]
+    fn secrets_are_replaced_where_asked() {
+        let baggage = Baggage::from([("accessToken", "hunter2"), ("user", "ann")]);
+        let encoded = baggage.encode_with(&Redact::default());
+        assert_eq!(encoded.header(), "accessToken=[redacted],user=ann");
+        assert_eq!((encoded.redacted(), encoded.dropped()), (1, 0));
+        assert_eq!(baggage.encode().header(), "accessToken=hunter2,user=ann");
     }
 }

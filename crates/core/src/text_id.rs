@@ -83,10 +83,27 @@ impl TextIds {
 
     /// Takes a trace id's text and gives its bytes; keeps the text only where the bytes do not show as it.
     pub(crate) fn set_trace_id(&mut self, text: &str) -> TraceId {
-        let id = TraceId::from_text(text);
-        let plain = id.write_hex(&mut [0; 32]) == text;
-        self.trace = (!plain).then(|| (id, text.into()));
+        let (id, kept) = trace_id(text);
+        self.trace = kept;
         id
+    }
+
+    /// Keeps a trace id's text if these are its bytes, and says whether they are.
+    pub(crate) fn trace_id_if(&mut self, text: &str, id: TraceId) -> bool {
+        let (found, kept) = trace_id(text);
+        if found == id {
+            self.trace = kept;
+        }
+        found == id
+    }
+
+    /// Keeps a span id's text if these are its bytes, and says whether they are.
+    pub(crate) fn span_id_if(&mut self, text: &str, id: SpanId) -> bool {
+        let (found, kept) = span_id(text);
+        if found == id {
+            self.span = kept;
+        }
+        found == id
     }
 
     /// As [`TextIds::set_trace_id`], for the span.
@@ -117,6 +134,12 @@ impl TextIds {
     pub(crate) fn shared(self) -> Option<Arc<TextIds>> {
         (self != TextIds::default()).then(|| Arc::new(self))
     }
+}
+
+fn trace_id(text: &str) -> (TraceId, Option<(TraceId, Arc<str>)>) {
+    let id = TraceId::from_text(text);
+    let plain = id.write_hex(&mut [0; 32]) == text;
+    (id, (!plain).then(|| (id, text.into())))
 }
 
 fn span_id(text: &str) -> (SpanId, Option<(SpanId, Arc<str>)>) {
