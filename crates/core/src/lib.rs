@@ -33,3 +33,67 @@ pub use sampler::{
 pub use status::{SpanStatus, UnknownSpanStatus};
 pub use text_id::{PARENT_SPAN_ID_ATTRIBUTE, SPAN_ID_ATTRIBUTE, TRACE_ID_ATTRIBUTE, TextIds};
 pub use trace_state::{TraceState, TraceStateError};
+
+// The pipeline, in the order in which a span passes: it is started by a tracer,
+mod builder;
+mod id_generator;
+mod options;
+mod random;
+mod start;
+mod tracer;
+
+// stays open in a record that its thread keeps, and is written to,
+mod body;
+mod future;
+mod hooks;
+mod key_facts;
+mod record;
+mod span;
+mod thread;
+
+// finishes as bytes in its thread's ring,
+mod chunk;
+pub mod clock;
+mod finish;
+mod ring;
+mod sync;
+
+// is taken from there into batches,
+mod drain;
+mod gather;
+mod lane;
+mod pipeline;
+
+// and exported;
+mod console;
+mod drawing;
+mod exporter;
+mod finished;
+mod in_memory;
+mod json;
+mod null;
+
+// around it: the books, forks, messages, and other languages.
+pub mod binding;
+pub mod diagnostics;
+mod fork;
+mod stats;
+
+pub use builder::TracerBuilder;
+pub use codomyrmex_wire::{AttributeValue, SpanView, Value};
+pub use console::ConsoleExporter;
+pub use drawing::drawn;
+pub use exporter::{Batch, Delivery, ExportError, SpanExporter};
+pub use finished::{FinishedEvent, FinishedLink, FinishedSpan};
+pub use future::{FutureExt, InSpan};
+pub use hooks::SpanHooks;
+pub use id_generator::IdGenerator;
+pub use in_memory::InMemoryExporter;
+pub use null::NullExporter;
+pub use options::SpanOptions;
+pub use span::{
+    CurrentSpan, EndingSpan, Span, SpanGuard, StartedSpan, get_current_span, ignored_calls,
+};
+pub use start::current_context;
+pub use stats::{Dropped, ExporterStats, Stats};
+pub use tracer::{FlushResult, Tracer};

@@ -1,0 +1,210 @@
+//! A tracer to be configured.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use codomyrmex_wire::{ScopeHeader, Value};
+
+use crate::body::Rules;
+use crate::clock;
+use crate::diagnostics::{self, Kind};
+use crate::exporter::{Origin, SpanExporter};
+use crate::hooks::SpanHooks;
+use crate::id_generator::IdGenerator;
+use crate::limits::Limits;
+use crate::pipeline::{Pipeline, Plan};
+use crate::redact::Redact;
+use crate::resource::Resource;
+use crate::sampler::Sampler;
+use crate::tracer::Tracer;
+
+/// Bytes of buffers where nothing else is asked for.
+const QUEUE_BYTES: usize = 4 << 20;
+/// Spans in a batch of the in-process exporters (the seed's number).
+const BATCH_SIZE: usize = 10;
+
+/// Sampler, exporters, limits and the rest of a [`Tracer`] to be.
+#[must_use = "a builder does nothing until `build`"]
+pub struct TracerBuilder {
+    service_name: String,
+    resource: Resource,
+    scope: (String, String, String),
+    exporters: Vec<Box<dyn SpanExporter>>,
+    sampler: Sampler,
+    limits: Limits,
+    redact: Redact,
+    batch_size: usize,
+    flush_interval: Option<Duration>,
+    queue_bytes: usize,
+    ids: Option<Box<dyn IdGenerator>>,
+    hooks: Option<Box<dyn SpanHooks>>,
+    disabled: bool,
+    quiet: bool,
+}
+
+impl TracerBuilder {
+    pub(crate) fn new(service_name: String) -> Self {
+        Self {
+            service_name,
+            resource: Resource::sdk("rust"),
+            scope: (
+                "codomyrmex-tracing".to_owned(),
+                env!("CARGO_PKG_VERSION").to_owned(),
+                String::new(),
+            ),
+            exporters: Vec::new(),
+            sampler: Sampler::default(),
+            limits: Limits::default(),
+            redact: Redact::default(),
+            batch_size: BATCH_SIZE,
+            flush_interval: None,
+            queue_bytes: QUEUE_BYTES,
+            ids: None,
+            hooks: None,
+            disabled: false,
+            quiet: false,
+        }
+    }
+
+    /// An exporter. Several may be added; each gets every span.
+    pub fn exporter(mut self, exporter: impl SpanExporter + 'static) -> Self {
+        self.exporters.push(Box::new(exporter));
+        self
+    }
+
+    /// As [`exporter`](Self::exporter), for one whose type is known at run time only.
+    pub fn boxed_exporter(mut self, exporter: Box<dyn SpanExporter>) -> Self {
+        self.exporters.push(exporter);
+        self
+    }
+
+    /// Which spans are recorded: by default all roots, and children as their parents.
+    pub fn sampler(mut self, sampler: Sampler) -> Self {
+        self.sampler = sampler;
+        self
+    }
+
+    /// What is said of the service with every export, beside its name and the SDK's.
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.resource = self.resource.merge(resource);
+        self
+    }
+
+    /// Name, version and schema URL of the instrumentation (OpenTelemetry: instrumentation scope). By default this
+    /// library's own.
+    pub fn scope(
+        mut self,
+        name: impl Into<String>,
+        version: impl Into<String>,
+        schema_url: impl Into<String>,
+    ) -> Self {
+        self.scope = (name.into(), version.into(), schema_url.into());
+        self
+    }
+
+    /// How many attributes, events and links a span may have, and how long their values may be.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Which values are secrets, to be replaced before they are encoded.
+    pub fn redact(mut self, redact: Redact) -> Self {
+        self.redact = redact;
+        self
+    }
+
+    /// Spans in a batch of the in-process exporters: 10 by default, at least 1.
+    pub fn batch_size(mut self, spans: usize) -> Self {
+        self.batch_size = spans;
+        self
+    }
+
+    /// The longest a finished span waits: 5 seconds by default for exporters with a thread of their own, no limit for
+    /// in-process exporters unless it is set here.
+    pub fn flush_interval(mut self, interval: Duration) -> Self {
+        self.flush_interval = Some(interval);
+        self
+    }
+
+    /// The most bytes of the threads' buffers together, and of each background exporter's queue: 4 MiB by default. What finds
+    /// no room is dropped and counted.
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// Another source of ids than the built-in random one.
+    pub fn id_generator(mut self, ids: impl IdGenerator + 'static) -> Self {
+        self.ids = Some(Box::new(ids));
+        self
+    }
+
+    /// The user's own code at a span's start and end.
+    pub fn hooks(mut self, hooks: impl SpanHooks + 'static) -> Self {
+        self.hooks = Some(Box::new(hooks));
+        self
+    }
+
+    /// A tracer that records nothing and passes contexts through.
+    pub fn disabled(mut self, disabled: bool) -> Self {
+        self.disabled = disabled;
+        self
+    }
+
+    /// Says nothing about having no exporter. For bindings that export by themselves.
+    #[doc(hidden)]
+    pub fn without_exporter_notice(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
+    /// The tracer. Threads start when they are first needed, not here.
+    pub fn build(self) -> Tracer {
+        clock::prepare();
+        let rules = Rules::new(self.limits, self.redact);
+        let mut resource = self.resource;
+        resource.set("service.name", Value::Str(self.service_name.clone()));
+        for (key, value) in resource.attributes_mut() {
+            (0..rules.redact.clean(key, value)).for_each(|_| rules.count_redacted());
+        }
+        let (scope, version, schema_url) = &self.scope;
+        let header = ScopeHeader::new(resource.attributes(), scope, version, schema_url, &[]);
+        if self.exporters.is_empty() && self.hooks.is_none() && !self.disabled && !self.quiet {
+            diagnostics::report(
+                Kind::NoExporter,
+                "no exporter is configured, spans go nowhere (set CODOMYRMEX_TRACES_EXPORTER or give the tracer one)",
+            );
+        }
+        Tracer::of(Pipeline::new(Plan {
+            disabled: self.disabled,
+            sampler: self.sampler,
+            rules,
+            ids: self.ids,
+            hooks: self.hooks,
+            origin: Arc::new(Origin {
+                service_name: self.service_name,
+                resource,
+                header,
+            }),
+            exporters: self.exporters,
+            batch_size: self.batch_size,
+            flush_interval: self.flush_interval,
+            queue_bytes: self.queue_bytes,
+        }))
+    }
+}
+
+impl fmt::Debug for TracerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TracerBuilder")
+            .field("service_name", &self.service_name)
+            .field(
+                "exporters",
+                &self.exporters.iter().map(|e| e.name()).collect::<Vec<_>>(),
+            )
+            .field("sampler", &self.sampler)
+            .finish_non_exhaustive()
+    }
+}

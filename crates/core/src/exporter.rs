@@ -1,0 +1,177 @@
+//! The contract of exporters, and what they are handed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use codomyrmex_wire::{ScopeHeader, SpanIter, SpanView};
+
+use crate::resource::Resource;
+
+/// Takes finished spans somewhere.
+///
+/// Calls to one exporter never overlap, and no lock of the SDK's is held during them: an exporter may start spans, call
+/// [`Tracer::flush`](crate::Tracer::flush), or take its time. A panic is caught and counted as a failed export.
+///
+/// | delivery | thread of `export` | batches |
+/// |---|---|---|
+/// | [`Delivery::InProcess`] | the one that finished the batch's last span, or that flushes | ten spans ([`TracerBuilder::batch_size`](crate::TracerBuilder::batch_size)) |
+/// | [`Delivery::Background`] | one of the exporter's own, named `codomyrmex-export` | by bytes, by interval, on flush |
+///
+/// ```
+/// use codomyrmex_core::{Batch, ExportError, SpanExporter, Tracer};
+/// struct Names(std::sync::mpsc::Sender<String>);
+/// impl SpanExporter for Names {
+///     fn export(&self, batch: &Batch) -> Result<(), ExportError> {
+///         for span in batch.spans() {
+///             self.0.send(span.name().into_owned()).map_err(|_| ExportError::permanent("nobody listens"))?;
+///         }
+///         Ok(())
+///     }
+/// }
+/// # fn main() {
+/// let (names, heard) = std::sync::mpsc::channel();
+/// let tracer = Tracer::builder("shop").exporter(Names(names)).build();
+/// tracer.span("checkout").finish();
+/// tracer.flush();
+/// assert_eq!(heard.try_recv().unwrap(), "checkout");
+/// # }
+/// ```
+pub trait SpanExporter: Send + Sync {
+    /// Takes one batch. May block; what it returns is counted, and an error is said once through the diagnostics hook.
+    fn export(&self, batch: &Batch) -> Result<(), ExportError>;
+
+    /// On which thread and in what batches spans come.
+    fn delivery(&self) -> Delivery {
+        Delivery::InProcess
+    }
+
+    /// The exporter's name in the books.
+    fn name(&self) -> &str {
+        "custom"
+    }
+
+    /// Hands on whatever the exporter itself still holds. Called by flush after the last batch.
+    fn flush(&self) {}
+
+    /// Called once, after the last batch; nothing is exported afterwards.
+    fn shutdown(&self) {}
+}
+
+/// On which thread an exporter runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delivery {
+    /// On the thread that finished the batch's last span.
+    InProcess,
+    /// On a thread of the exporter's own, from the threads' buffers: recording never waits for it.
+    Background,
+}
+
+/// Why a batch did not arrive, and whether sending it again makes sense.
+#[derive(Debug)]
+pub struct ExportError {
+    message: String,
+    retry: Option<Duration>,
+    retryable: bool,
+}
+
+impl ExportError {
+    /// Sending the same batch again would fail again.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            retry: None,
+            retryable: false,
+        }
+    }
+
+    /// Sending the batch again may work, not before `after` has passed where that is known.
+    pub fn retryable(message: impl Into<String>, after: Option<Duration>) -> Self {
+        Self {
+            message: message.into(),
+            retry: after,
+            retryable: true,
+        }
+    }
+
+    /// Whether sending again makes sense.
+    pub fn is_retryable(&self) -> bool {
+        self.retryable
+    }
+
+    /// How long to wait before sending again, where the receiver said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry
+    }
+}
+
+impl fmt::Display for ExportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ExportError {}
+
+/// What all batches of one tracer have in common.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) service_name: String,
+    pub(crate) resource: Resource,
+    pub(crate) header: ScopeHeader,
+}
+
+/// Finished spans of one tracer: encoded once, immutable, shared by its exporters.
+#[derive(Clone)]
+pub struct Batch {
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) bytes: Arc<Vec<u8>>,
+    pub(crate) len: usize,
+}
+
+impl Batch {
+    /// The spans, read from the bytes without copying.
+    pub fn spans(&self) -> impl Iterator<Item = SpanView<'_>> {
+        SpanIter::new(&self.bytes).filter_map(Result::ok)
+    }
+
+    /// The spans as concatenated `ScopeSpans.spans` fields (OTLP).
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many spans there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Never true of a batch that an exporter is handed.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes that make an OTLP `ExportTraceServiceRequest` of [`bytes`](Self::bytes) when they stand in front of them:
+    /// resource and scope.
+    pub fn request_prefix(&self) -> Vec<u8> {
+        self.origin.header.prefix(self.bytes.len())
+    }
+
+    /// The resource of the tracer.
+    pub fn resource(&self) -> &Resource {
+        &self.origin.resource
+    }
+
+    /// The tracer's service name.
+    pub fn service_name(&self) -> &str {
+        &self.origin.service_name
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("service_name", &self.service_name())
+            .field("len", &self.len)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! How a span finishes: one clock reading, one encoding, and out of the way.
+
+use std::sync::atomic::Ordering;
+
+use codomyrmex_wire::SpanIter;
+
+use crate::clock;
+use crate::pipeline::GENERATION;
+use crate::record::{Phase, Record};
+use crate::ring::{Appended, Ring};
+use crate::span::EndingSpan;
+use crate::thread;
+
+/// Finishes a span and takes its record back.
+///
+/// # Safety
+/// `pointer` is null or a record that this thread owns and gives up here.
+#[inline(always)]
+pub(crate) unsafe fn finish(pointer: *mut Record, end_time: Option<u64>) {
+    if pointer.is_null() {
+        return;
+    }
+    thread::with(|state| {
+        // SAFETY: by this function's contract.
+        let record = unsafe { &mut *pointer };
+        if record.phase == Phase::Recording {
+            let ring = state.ring(record.pipeline);
+            if record.pipeline.direct
+                && record.pipeline.is_on()
+                && !record.rare
+                && end_time.is_none()
+                && record.inherited.is_none()
+                && !record.body.any_dropped()
+                && record.generation == GENERATION.load(Ordering::Relaxed)
+            {
+                let (start_ns, end_ns) = clock::to_unix_ns(record.start, clock::ticks());
+                let appended = ring.append(&record.head(start_ns, end_ns), record.body.bytes());
+                ring.books.recorded.bump();
+                if appended != Appended::Here {
+                    record
+                        .pipeline
+                        .after_append(appended, ring, || record.encode(start_ns, end_ns));
+                }
+            } else {
+                finish_slowly(record, ring, end_time);
+            }
+        }
+        record.phase = Phase::Finished;
+        if record.inherited.is_some() {
+            record.inherited = None;
+        }
+        // SAFETY: the record came from a thread's store, and its owner gave it up.
+        unsafe { state.give_record(pointer) };
+    });
+}
+
+/// With hooks, in-process exporters, rare parts, or a tracer that is off.
+#[cold]
+#[inline(never)]
+fn finish_slowly(record: &mut Record, ring: &Ring, end_time: Option<u64>) {
+    let now = clock::ticks();
+    let pipeline = record.pipeline;
+    if record.generation != GENERATION.load(Ordering::Relaxed) {
+        // It started before a fork and belongs to the parent's process.
+        return;
+    }
+    if record.body.any_dropped() {
+        record.rare = true;
+    }
+    ring.books.recorded.bump();
+    if pipeline.hooks.is_some() {
+        // SAFETY: the record is ours; the hook reaches it through this handle alone.
+        let mut ending = unsafe { EndingSpan::new(record) };
+        pipeline.run_hook(|hooks| hooks.on_ending(&mut ending));
+        if ending.is_discarded() {
+            return ring.books.hook.bump();
+        }
+    }
+    if !pipeline.is_on() {
+        return ring.books.shutdown.bump();
+    }
+    let (start_ns, end_ns) = times(record, now, end_time);
+    let field = record.encode(start_ns, end_ns);
+    if pipeline.hooks.is_some() {
+        if let Some(Ok(view)) = SpanIter::new(&field).next() {
+            pipeline.run_hook(|hooks| hooks.on_end(&view));
+        }
+    }
+    record.status_message = None;
+    if pipeline.takes_bytes() {
+        pipeline.deliver(ring, field);
+    }
+}
+
+fn times(record: &Record, now: u64, end_time: Option<u64>) -> (u64, u64) {
+    if record.explicit_start {
+        (
+            record.start,
+            end_time.unwrap_or_else(|| clock::unix_ns(now)),
+        )
+    } else {
+        let (start_ns, end_ns) = clock::to_unix_ns(record.start, now);
+        (start_ns, end_time.unwrap_or(end_ns))
+    }
+}

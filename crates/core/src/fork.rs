@@ -1,0 +1,72 @@
+//! Forks: a child starts with empty buffers, empty books and new random numbers, and deadlocks on nothing of ours.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, Once};
+
+use crate::pipeline::{GENERATION, Pipeline};
+use crate::{diagnostics, thread};
+
+/// Every pipeline of the process.
+static PIPELINES: Mutex<Vec<&'static Pipeline>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// The locks that the forking thread holds meanwhile.
+    static HELD: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn pipelines() -> MutexGuard<'static, Vec<&'static Pipeline>> {
+    PIPELINES.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// Remembers a pipeline for forks and for the end of the process.
+pub(crate) fn watch(pipeline: &'static Pipeline) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        #[cfg(unix)]
+        // SAFETY: the handlers are functions of the program's whole life that take and return nothing.
+        unsafe {
+            libc::pthread_atfork(Some(before), Some(after_in_parent), Some(after_in_child));
+            libc::atexit(at_exit);
+        }
+    });
+    pipelines().push(pipeline);
+}
+
+extern "C" fn before() {
+    let pipelines = pipelines();
+    let mut held: Vec<Box<dyn Any>> = pipelines
+        .iter()
+        .flat_map(|pipeline| pipeline.lock_for_fork())
+        .collect();
+    held.push(Box::new(crate::clock::lock_for_fork()));
+    held.push(Box::new(diagnostics::lock_for_fork()));
+    held.push(Box::new(pipelines));
+    let _ = HELD.try_with(|slot| *slot.borrow_mut() = held);
+}
+
+fn let_go() {
+    let _ = HELD.try_with(|slot| slot.borrow_mut().clear());
+}
+
+extern "C" fn after_in_parent() {
+    let_go();
+}
+
+extern "C" fn after_in_child() {
+    let_go();
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    for pipeline in pipelines().iter() {
+        pipeline.reset_after_fork();
+    }
+    thread::with(|state| state.reset_after_fork());
+}
+
+/// What tracers that live as long as the program still hold goes out when the process exits.
+extern "C" fn at_exit() {
+    let all: Vec<_> = pipelines().clone();
+    for pipeline in all {
+        pipeline.shut_down(crate::clock::deadline(std::time::Duration::from_secs(5)));
+    }
+}

@@ -1,0 +1,494 @@
+//! What stands behind a tracer: its rules, its threads' rings, its exporters' lanes, and its books.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use crate::body::Rules;
+use crate::chunk::Pool;
+use crate::clock;
+use crate::diagnostics::{self, Kind};
+use crate::drain::Drain;
+use crate::exporter::{Batch, Delivery, Origin};
+use crate::gather::{Gather, Gathered};
+use crate::hooks::SpanHooks;
+use crate::id_generator::IdGenerator;
+use crate::lane::{Lane, report_full};
+use crate::ring::{Appended, Books, Ring, pressing};
+use crate::sampler::Sampler;
+use crate::stats::{Dropped, ExporterStats, Stats};
+
+/// How the pipeline is.
+pub(crate) const ON: u8 = 0;
+/// Spans are not recorded, contexts pass through.
+pub(crate) const DISABLED: u8 = 1;
+/// No span starts any more.
+pub(crate) const SHUT_DOWN: u8 = 2;
+
+/// The process's fork generation: 0, and one more in each forked child of a child.
+pub(crate) static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// Everything of one tracer. It is never freed: spans point to it without counting. What is large in it is freed at shutdown.
+pub(crate) struct Pipeline {
+    /// Its number in the process; never 0.
+    pub(crate) number: u32,
+    pub(crate) state: AtomicU8,
+    /// Built-in sampler and ids and no hooks: a span can start the short way.
+    pub(crate) plain: bool,
+    /// Only exporters of bytes and no hooks: a span can finish the short way.
+    pub(crate) direct: bool,
+    pub(crate) sampler: Sampler,
+    pub(crate) rules: Rules,
+    pub(crate) ids: Option<Box<dyn IdGenerator>>,
+    pub(crate) hooks: Option<Box<dyn SpanHooks>>,
+    pub(crate) origin: Arc<Origin>,
+    pool: Arc<Pool>,
+    rings: Mutex<Rings>,
+    gather: Gather,
+    lanes: Vec<Arc<Lane>>,
+    in_process: bool,
+    background: bool,
+    pub(crate) drain: Drain,
+    /// Spans that are larger than a chunk.
+    large: Mutex<Vec<Vec<u8>>>,
+    has_large: AtomicBool,
+    /// Spans refused because they are larger than all buffers together.
+    limit: AtomicU64,
+    /// Spans that left the rings.
+    drained: AtomicU64,
+    /// Calls on ended spans where no thread's books were at hand.
+    ignored: AtomicU64,
+}
+
+#[derive(Default)]
+struct Rings {
+    live: Vec<Arc<Ring>>,
+    /// Books of rings that are gone.
+    past: Totals,
+}
+
+/// Sums of [`Books`].
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    started: u64,
+    unsampled: u64,
+    recorded: u64,
+    abandoned: u64,
+    queue_full: u64,
+    hook: u64,
+    shutdown: u64,
+    ignored: u64,
+}
+
+impl Totals {
+    /// What ended is read before what started, so that a span that ends meanwhile is not counted twice.
+    fn add(&mut self, books: &Books) {
+        self.abandoned += books.abandoned.get();
+        self.queue_full += books.queue_full.get();
+        self.hook += books.hook.get();
+        self.shutdown += books.shutdown.get();
+        self.ignored += books.ignored.get();
+        self.recorded += books.recorded.get();
+        self.unsampled += books.unsampled.get();
+        self.started += books.started.get();
+    }
+}
+
+/// What a builder decided.
+pub(crate) struct Plan {
+    pub(crate) disabled: bool,
+    pub(crate) sampler: Sampler,
+    pub(crate) rules: Rules,
+    pub(crate) ids: Option<Box<dyn IdGenerator>>,
+    pub(crate) hooks: Option<Box<dyn SpanHooks>>,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) exporters: Vec<Box<dyn crate::SpanExporter>>,
+    pub(crate) batch_size: usize,
+    pub(crate) flush_interval: Option<Duration>,
+    pub(crate) queue_bytes: usize,
+}
+
+impl Pipeline {
+    /// Sets the pipeline up. No thread starts yet.
+    pub(crate) fn new(plan: Plan) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let lanes: Vec<_> = plan
+            .exporters
+            .into_iter()
+            .map(|exporter| Arc::new(Lane::new(exporter, plan.queue_bytes)))
+            .collect();
+        let in_process = lanes
+            .iter()
+            .any(|lane| lane.delivery == Delivery::InProcess);
+        let background = lanes
+            .iter()
+            .any(|lane| lane.delivery == Delivery::Background);
+        Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            state: AtomicU8::new(if plan.disabled { DISABLED } else { ON }),
+            plain: plan.ids.is_none()
+                && plan.hooks.is_none()
+                && plan.sampler.decide_fast(None, 0).is_some(),
+            direct: background && !in_process && plan.hooks.is_none(),
+            sampler: plan.sampler,
+            rules: plan.rules,
+            ids: plan.ids,
+            hooks: plan.hooks,
+            origin: plan.origin,
+            pool: Arc::new(Pool::new(plan.queue_bytes)),
+            rings: Mutex::default(),
+            gather: Gather::new(plan.batch_size),
+            lanes,
+            in_process,
+            background,
+            drain: Drain::new(plan.flush_interval),
+            large: Mutex::default(),
+            has_large: AtomicBool::new(false),
+            limit: AtomicU64::new(0),
+            drained: AtomicU64::new(0),
+            ignored: AtomicU64::new(0),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_on(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == ON
+    }
+
+    /// Whether encoded spans go anywhere.
+    pub(crate) fn takes_bytes(&self) -> bool {
+        !self.lanes.is_empty()
+    }
+
+    fn rings(&self) -> MutexGuard<'_, Rings> {
+        self.rings.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// A ring for the thread that asks.
+    pub(crate) fn open_ring(&'static self) -> Arc<Ring> {
+        let ring = Arc::new(Ring::new(self.pool.clone()));
+        self.rings().live.push(ring.clone());
+        if self.background || self.drain.has_interval() {
+            self.drain.start(self);
+        }
+        ring
+    }
+
+    /// Looks after a span that did not simply go into the chunk at hand.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn after_append(
+        &self,
+        appended: Appended,
+        ring: &Ring,
+        field: impl FnOnce() -> Vec<u8>,
+    ) {
+        match appended {
+            Appended::Here => {}
+            Appended::NewChunk => {
+                if pressing(&self.pool) {
+                    self.drain.wake();
+                }
+            }
+            Appended::TooLarge => self.append_large(ring, field()),
+            Appended::Full => {
+                ring.books.queue_full.bump();
+                self.drain.wake();
+                report_full();
+            }
+        }
+    }
+
+    fn append_large(&self, ring: &Ring, field: Vec<u8>) {
+        if field.len() > self.pool.limit() {
+            self.limit.fetch_add(1, Ordering::Relaxed);
+            return diagnostics::report(
+                Kind::Limit,
+                "a span larger than all buffers was dropped (see queue_bytes)",
+            );
+        }
+        if !self.pool.charge(field.len()) {
+            ring.books.queue_full.bump();
+            self.drain.wake();
+            return report_full();
+        }
+        self.large
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .push(field);
+        self.has_large.store(true, Ordering::Release);
+        if pressing(&self.pool) {
+            self.drain.wake();
+        }
+    }
+
+    /// Takes a finished span, encoded as one field, to every exporter. On the thread that finished it.
+    pub(crate) fn deliver(&'static self, ring: &Ring, field: Vec<u8>) {
+        let mut batch = None;
+        if self.in_process {
+            batch = self.gather.add(&field);
+        }
+        if self.background {
+            match ring.append_encoded(&field) {
+                Appended::Here => {}
+                other => self.after_append(other, ring, || field),
+            }
+        }
+        if let Some(batch) = batch {
+            self.offer_in_process(batch);
+            self.pump();
+        }
+    }
+
+    fn offer_in_process(&self, gathered: Gathered) {
+        let batch = self.batch(gathered.bytes, gathered.len);
+        for lane in self
+            .lanes
+            .iter()
+            .filter(|lane| lane.delivery == Delivery::InProcess)
+        {
+            lane.offer(batch.clone());
+        }
+    }
+
+    fn pump(&self) {
+        for lane in self
+            .lanes
+            .iter()
+            .filter(|lane| lane.delivery == Delivery::InProcess)
+        {
+            lane.pump();
+        }
+    }
+
+    fn batch(&self, bytes: Vec<u8>, len: usize) -> Batch {
+        Batch {
+            origin: self.origin.clone(),
+            bytes: Arc::new(bytes),
+            len,
+        }
+    }
+
+    /// Moves what stands in the rings to the lanes of the exporters of bytes. Only under the drain's lock.
+    pub(crate) fn drain_rings(&self, batch_bytes: usize) {
+        let rings: Vec<_> = self.rings().live.clone();
+        let mut bytes = Vec::new();
+        let mut len = 0;
+        let hand_over = |bytes: &mut Vec<u8>, len: &mut usize| {
+            if *len > 0 {
+                self.drained.fetch_add(*len as u64, Ordering::Release);
+                let batch = self.batch(std::mem::take(bytes), std::mem::take(len));
+                for lane in self
+                    .lanes
+                    .iter()
+                    .filter(|lane| lane.delivery == Delivery::Background)
+                {
+                    lane.offer(batch.clone());
+                }
+            }
+        };
+        for ring in &rings {
+            let closed = ring.is_closed();
+            ring.drain(|committed, spans| {
+                if bytes.len() + committed.len() > batch_bytes {
+                    hand_over(&mut bytes, &mut len);
+                }
+                if bytes.capacity() == 0 && committed.len() * 2 > crate::chunk::ROOM {
+                    bytes.reserve_exact(batch_bytes);
+                }
+                bytes.extend_from_slice(committed);
+                len += spans as usize;
+            });
+            if closed {
+                ring.release();
+                self.retire(ring);
+            }
+        }
+        if self.has_large.swap(false, Ordering::Acquire) {
+            let large = std::mem::take(&mut *self.large.lock().unwrap_or_else(|e| e.into_inner()));
+            for field in large {
+                self.pool.discharge(field.len());
+                hand_over(&mut bytes, &mut len);
+                bytes = field;
+                len = 1;
+            }
+        }
+        hand_over(&mut bytes, &mut len);
+    }
+
+    fn retire(&self, ring: &Arc<Ring>) {
+        let mut rings = self.rings();
+        if let Some(at) = rings.live.iter().position(|live| Arc::ptr_eq(live, ring)) {
+            let ring = rings.live.swap_remove(at);
+            rings.past.add(&ring.books);
+        }
+    }
+
+    /// Everything finished so far to the exporters, and theirs handed on; false if the deadline came first.
+    pub(crate) fn flush(&'static self, deadline: Option<Instant>) -> bool {
+        if let Some(gathered) = self.gather.take() {
+            self.offer_in_process(gathered);
+        }
+        self.drain.pass(self);
+        let mut settled = true;
+        for lane in &self.lanes {
+            settled &= lane.settle(deadline);
+        }
+        for lane in self.lanes.iter().filter(|_| settled) {
+            lane.flush_exporter();
+        }
+        settled
+    }
+
+    /// What the drain does when its time has come: as a flush, without waiting for background exporters.
+    pub(crate) fn tick(&'static self) {
+        clock::reanchor();
+        if self.drain.has_interval() {
+            if let Some(gathered) = self.gather.take() {
+                self.offer_in_process(gathered);
+                self.pump();
+            }
+        }
+        self.drain.pass(self);
+    }
+
+    /// Ends the pipeline: the rest is flushed before the deadline, the exporters are shut down, threads end. Only the
+    /// first call does anything; it says whether all was delivered.
+    pub(crate) fn shut_down(&'static self, deadline: Option<Instant>) -> bool {
+        if self.state.swap(SHUT_DOWN, Ordering::AcqRel) == SHUT_DOWN {
+            return true;
+        }
+        let settled = self.flush(deadline);
+        self.drain.stop();
+        for lane in &self.lanes {
+            lane.close(deadline);
+        }
+        for ring in &self.rings().live {
+            ring.retire();
+        }
+        self.pool.free_idle();
+        settled
+    }
+
+    /// Counts a call on a span that is over.
+    pub(crate) fn count_ignored(&self) {
+        self.ignored.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Runs a hook, a panic caught.
+    pub(crate) fn run_hook(&self, hook: impl FnOnce(&dyn SpanHooks)) {
+        if let Some(hooks) = &self.hooks {
+            if catch_unwind(AssertUnwindSafe(|| hook(&**hooks))).is_err() {
+                diagnostics::report(
+                    Kind::Hook,
+                    "a span hook panicked; the span goes on as it is",
+                );
+            }
+        }
+    }
+
+    /// The books now.
+    pub(crate) fn stats(&self) -> Stats {
+        let lanes: Vec<_> = self.lanes.iter().map(|lane| lane.stats()).collect();
+        let gathered = self.gather.len() as u64;
+        let drained = self.drained.load(Ordering::Acquire);
+        let limit = self.limit.load(Ordering::Relaxed);
+        let totals = {
+            let rings = self.rings();
+            let mut totals = rings.past;
+            rings.live.iter().for_each(|ring| totals.add(&ring.books));
+            totals
+        };
+        let exporters = self.lanes.iter().zip(lanes).map(|(lane, books)| {
+            let mut dropped = Dropped {
+                hook: totals.hook,
+                ..books.dropped
+            };
+            dropped.shutdown += totals.shutdown;
+            let mut queued = books.queued;
+            if lane.delivery == Delivery::Background {
+                dropped.queue_full += totals.queue_full;
+                dropped.limit += limit;
+                let kept_back = totals.queue_full + totals.hook + totals.shutdown + limit;
+                queued += totals.recorded.saturating_sub(kept_back + drained);
+            } else {
+                queued += gathered;
+            }
+            ExporterStats {
+                name: lane.exporter.name().to_owned(),
+                exported: books.exported,
+                dropped,
+                queued,
+            }
+        });
+        Stats {
+            started: totals.started + totals.unsampled,
+            unsampled: totals.unsampled,
+            recorded: totals.recorded,
+            open: totals
+                .started
+                .saturating_sub(totals.recorded + totals.abandoned),
+            abandoned: totals.abandoned,
+            exporters: exporters.collect(),
+            ignored_after_finish: totals.ignored + self.ignored.load(Ordering::Relaxed),
+            redacted: self.rules.redacted(),
+            truncated: self.rules.truncated(),
+            over_limit: self.rules.dropped(),
+            queue_bytes: self.pool.used() as u64,
+            queue_limit: self.pool.limit() as u64,
+        }
+    }
+
+    /// Holds every lock, so that a child forked meanwhile finds what they guard whole.
+    pub(crate) fn lock_for_fork(&'static self) -> Vec<Box<dyn std::any::Any>> {
+        let mut held: Vec<Box<dyn std::any::Any>> = Vec::new();
+        self.drain.lock_for_fork(&mut held);
+        held.push(Box::new(self.rings()));
+        held.push(Box::new(
+            self.large.lock().unwrap_or_else(|e| e.into_inner()),
+        ));
+        held.push(Box::new(self.gather.lock_for_fork()));
+        for lane in &self.lanes {
+            held.push(Box::new(lane.lock_for_fork()));
+        }
+        held
+    }
+
+    /// In a forked child: what was recorded belongs to the parent, and the books start from zero.
+    pub(crate) fn reset_after_fork(&self) {
+        let mut rings = self.rings();
+        rings.past = Totals::default();
+        // Other threads' state still points to their rings, so these are emptied, not only let go.
+        for ring in std::mem::take(&mut rings.live) {
+            ring.reset_after_fork();
+        }
+        drop(rings);
+        for field in self
+            .large
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .drain(..)
+        {
+            self.pool.discharge(field.len());
+        }
+        self.gather.take();
+        self.limit.store(0, Ordering::Relaxed);
+        self.drained.store(0, Ordering::Relaxed);
+        self.ignored.store(0, Ordering::Relaxed);
+        self.rules.reset_counters();
+        for lane in &self.lanes {
+            lane.reset_after_fork();
+        }
+        self.drain.reset_after_fork();
+    }
+}
+
+impl std::fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("service_name", &self.origin.service_name)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,176 @@
+//! An open span: what it is made of between start and finish.
+
+use std::sync::Arc;
+
+use codomyrmex_wire::{self as wire, SpanHead, SpanTail};
+
+use crate::baggage::Baggage;
+use crate::body::SpanBody;
+use crate::context::SpanContext;
+use crate::ids::{SpanId, TraceId};
+use crate::pipeline::Pipeline;
+use crate::text_id::TextIds;
+use crate::trace_state::TraceState;
+
+/// W3C trace flag: sampled.
+pub(crate) const SAMPLED: u32 = 0x01;
+/// W3C trace flag (level 2): the trace id is random.
+pub(crate) const RANDOM: u32 = 0x02;
+/// OTLP: it is known whether the parent is remote.
+pub(crate) const REMOTE_KNOWN: u32 = 0x100;
+/// OTLP: the parent is remote.
+pub(crate) const REMOTE: u32 = 0x200;
+
+/// What a child takes over from its parent beside the trace id and the flags.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inherited {
+    pub(crate) baggage: Baggage,
+    pub(crate) trace_state: TraceState,
+    pub(crate) text_ids: Option<Arc<TextIds>>,
+}
+
+impl Inherited {
+    fn is_empty(&self) -> bool {
+        self.baggage.is_empty() && self.trace_state.is_empty() && self.text_ids.is_none()
+    }
+
+    /// What a child of `context` inherits, if there is anything.
+    pub(crate) fn from_parent(context: &SpanContext) -> Option<Arc<Self>> {
+        let inherited = Self {
+            baggage: context.baggage.clone(),
+            trace_state: context.trace_state.clone(),
+            text_ids: context.text_ids().and_then(|ids| ids.child()),
+        };
+        (!inherited.is_empty()).then(|| Arc::new(inherited))
+    }
+
+    /// What a child of a span with this inheritance inherits.
+    pub(crate) fn for_child(self: &Arc<Self>) -> Arc<Self> {
+        match &self.text_ids {
+            None => self.clone(),
+            Some(ids) => {
+                let mut child = Self::clone(self);
+                child.text_ids = ids.child();
+                Arc::new(child)
+            }
+        }
+    }
+}
+
+/// How far a span is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// Sampled and open.
+    Recording,
+    /// Not sampled: it only carries a context.
+    Unsampled,
+    /// Over.
+    Finished,
+}
+
+/// The memory of one open span; pooled by threads. One thread at a time touches it: the one that has the span.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) pipeline: &'static Pipeline,
+    pub(crate) trace_id: [u64; 2],
+    pub(crate) span_id: u64,
+    pub(crate) parent_span_id: u64,
+    /// Raw ticks, or nanoseconds since the epoch where `explicit_start` is set.
+    pub(crate) start: u64,
+    pub(crate) flags: u32,
+    /// The fork generation in which it started.
+    pub(crate) generation: u32,
+    pub(crate) kind: u8,
+    pub(crate) status: u8,
+    pub(crate) phase: Phase,
+    /// Something rare is set, which the fast way to finish does not look at.
+    pub(crate) rare: bool,
+    pub(crate) explicit_start: bool,
+    pub(crate) body: SpanBody,
+    pub(crate) inherited: Option<Arc<Inherited>>,
+    pub(crate) status_message: Option<Box<str>>,
+}
+
+impl Record {
+    pub(crate) fn new(pipeline: &'static Pipeline) -> Self {
+        Self {
+            pipeline,
+            trace_id: [0; 2],
+            span_id: 0,
+            parent_span_id: 0,
+            start: 0,
+            flags: 0,
+            generation: 0,
+            kind: 1,
+            status: 0,
+            phase: Phase::Finished,
+            rare: false,
+            explicit_start: false,
+            body: SpanBody::new(),
+            inherited: None,
+            status_message: None,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_sampled(&self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    /// The span's context, made anew.
+    pub(crate) fn context(&self) -> SpanContext {
+        let mut context = SpanContext::new(
+            TraceId::from_words(self.trace_id),
+            SpanId::from_word(self.span_id),
+        );
+        context.parent_span_id = SpanId::from_word(self.parent_span_id).valid();
+        context.sampled = self.is_sampled();
+        context.set_random_trace_id(self.flags & RANDOM != 0);
+        if let Some(inherited) = &self.inherited {
+            context.baggage = inherited.baggage.clone();
+            context.trace_state = inherited.trace_state.clone();
+            context.set_text_ids(inherited.text_ids.clone());
+        }
+        context
+    }
+
+    #[inline(always)]
+    pub(crate) fn head(&self, start_ns: u64, end_ns: u64) -> SpanHead {
+        SpanHead {
+            trace_id: self.trace_id,
+            span_id: self.span_id,
+            parent_span_id: self.parent_span_id,
+            kind: self.kind,
+            status: self.status,
+            flags: self.flags,
+            start_ns,
+            end_ns,
+        }
+    }
+
+    /// The whole span as one encoded field, rare parts included.
+    pub(crate) fn encode(&self, start_ns: u64, end_ns: u64) -> Vec<u8> {
+        let trace_state = self
+            .inherited
+            .as_ref()
+            .map(|i| i.trace_state.to_string())
+            .unwrap_or_default();
+        let (dropped_attributes, dropped_events, dropped_links) = self.body.dropped();
+        let tail = SpanTail {
+            trace_state: &trace_state,
+            status_message: self.status_message.as_deref().unwrap_or_default(),
+            dropped_attributes,
+            dropped_events,
+            dropped_links,
+        };
+        encode_field(&self.head(start_ns, end_ns), self.body.bytes(), &tail)
+    }
+}
+
+/// A span as one encoded field in a vector of its own.
+pub(crate) fn encode_field(head: &SpanHead, body: &[u8], tail: &SpanTail<'_>) -> Vec<u8> {
+    let mut field = vec![0; wire::span_bound_with_tail(body.len(), tail)];
+    let len = wire::encode_span_with_tail(&mut field, head, body, tail).unwrap_or(0);
+    field.truncate(len);
+    field
+}

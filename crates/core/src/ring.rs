@@ -1,0 +1,390 @@
+//! One thread's buffer towards the exporters of bytes: a chain of chunks that this thread appends to and the drain reads.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use codomyrmex_wire::{self as wire, SpanHead};
+
+use crate::chunk::{CHUNK, Chunk, Committed, Pool, ROOM};
+use crate::sync::{AtomicU64, Ordering};
+
+/// A count that one thread adds to and any thread reads.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    /// Adds one. Only the owning thread may call this: it is a load and a store.
+    #[inline(always)]
+    pub(crate) fn bump(&self) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Release,
+        );
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Release);
+    }
+}
+
+/// What one thread counted of one tracer's spans.
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    /// Sampled spans that started on this thread.
+    pub(crate) started: Count,
+    /// Spans that started unsampled on this thread.
+    pub(crate) unsampled: Count,
+    /// Spans that finished on this thread.
+    pub(crate) recorded: Count,
+    /// Spans that were given up unfinished on this thread.
+    pub(crate) abandoned: Count,
+    /// Finished spans that found no room.
+    pub(crate) queue_full: Count,
+    /// Finished spans that a hook dropped.
+    pub(crate) hook: Count,
+    /// Finished spans whose tracer was shut down.
+    pub(crate) shutdown: Count,
+    /// Calls on spans that had finished.
+    pub(crate) ignored: Count,
+}
+
+/// The producer's side, the consumer's side and the books of one (thread, tracer) pair.
+pub(crate) struct Ring {
+    pool: Arc<Pool>,
+    pub(crate) books: Books,
+    /// Producer only: the chunk being written and what stands in it.
+    writing: Cell<Option<Chunk>>,
+    written: Cell<Committed>,
+    /// The first chunk ever; the consumer starts there.
+    first: crate::sync::AtomicPtr<Chunk>,
+    /// Consumer only: the chunk being read and how far.
+    reading: Cell<Option<Chunk>>,
+    read: Cell<Committed>,
+    /// The thread is gone: nothing will be appended any more.
+    closed: AtomicBool,
+    /// The tracer is shut down: the thread may let go of the ring.
+    retired: AtomicBool,
+}
+
+// SAFETY: `writing` and `written` are touched by the producing thread alone (the ring is reached through that thread's
+// own state), `reading` and `read` by whoever holds the drain's lock; all else is atomic.
+unsafe impl Sync for Ring {}
+// SAFETY: as above; chunks are plain memory.
+unsafe impl Send for Ring {}
+
+impl std::fmt::Debug for Ring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ring")
+            .field("books", &self.books)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of a span that was appended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Appended {
+    /// It stands in the chunk that was being written.
+    Here,
+    /// It stands in a new chunk: a moment to look at how full the pool is.
+    NewChunk,
+    /// It is larger than a chunk.
+    TooLarge,
+    /// The pool is at its limit.
+    Full,
+}
+
+impl Ring {
+    pub(crate) fn new(pool: Arc<Pool>) -> Self {
+        Self {
+            pool,
+            books: Books::default(),
+            writing: Cell::new(None),
+            written: Cell::new(Committed::default()),
+            first: crate::sync::AtomicPtr::new(std::ptr::null_mut()),
+            reading: Cell::new(None),
+            read: Cell::new(Committed::default()),
+            closed: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+        }
+    }
+
+    /// Encodes a span into the ring. Producer only.
+    #[inline(always)]
+    pub(crate) fn append(&self, head: &SpanHead, body: &[u8]) -> Appended {
+        if let Some(chunk) = self.writing.get() {
+            let written = self.written.get();
+            // SAFETY: this thread is the only producer, and `written` is its last commit.
+            let out = unsafe { chunk.unwritten(written.bytes as usize) };
+            if let Some(len) = wire::encode_span(out, head, body) {
+                let to = Committed {
+                    spans: written.spans + 1,
+                    bytes: written.bytes + len as u32,
+                };
+                self.written.set(to);
+                chunk.commit(to);
+                return Appended::Here;
+            }
+        }
+        self.append_to_new_chunk(head, body)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_to_new_chunk(&self, head: &SpanHead, body: &[u8]) -> Appended {
+        let bound = wire::span_bound(body.len());
+        if bound > ROOM {
+            return Appended::TooLarge;
+        }
+        self.append_with(|out| wire::encode_span(out, head, body))
+    }
+
+    /// Appends one whole encoded field (a span with its tag and length). Producer only.
+    pub(crate) fn append_encoded(&self, field: &[u8]) -> Appended {
+        if field.len() > ROOM {
+            return Appended::TooLarge;
+        }
+        let copy = |out: &mut [u8]| {
+            out.get_mut(..field.len())?.copy_from_slice(field);
+            Some(field.len())
+        };
+        if let Some(chunk) = self.writing.get() {
+            let written = self.written.get();
+            // SAFETY: this thread is the only producer, and `written` is its last commit.
+            if let Some(len) = copy(unsafe { chunk.unwritten(written.bytes as usize) }) {
+                let to = Committed {
+                    spans: written.spans + 1,
+                    bytes: written.bytes + len as u32,
+                };
+                self.written.set(to);
+                chunk.commit(to);
+                return Appended::Here;
+            }
+        }
+        self.append_with(copy)
+    }
+
+    fn append_with(&self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Appended {
+        let Some(chunk) = self.pool.take() else {
+            return Appended::Full;
+        };
+        // SAFETY: the chunk was just taken; nobody else knows of it yet.
+        let Some(len) = write(unsafe { chunk.unwritten(0) }) else {
+            self.pool.give_back(chunk);
+            return Appended::TooLarge;
+        };
+        let to = Committed {
+            spans: 1,
+            bytes: len as u32,
+        };
+        chunk.commit(to);
+        match self.writing.get() {
+            Some(before) => before.link(chunk),
+            None => self
+                .first
+                .store(Box::into_raw(Box::new(chunk)), Ordering::Release),
+        }
+        self.writing.set(Some(chunk));
+        self.written.set(to);
+        Appended::NewChunk
+    }
+
+    /// Hands everything committed since the last call to `each` (bytes and the number of spans in them) and gives
+    /// emptied chunks back. Only the holder of the drain's lock calls this.
+    pub(crate) fn drain(&self, mut each: impl FnMut(&[u8], u32)) {
+        let mut chunk = match self.reading.get() {
+            Some(chunk) => chunk,
+            None => {
+                let first = self.first.swap(std::ptr::null_mut(), Ordering::Acquire);
+                if first.is_null() {
+                    return;
+                }
+                // SAFETY: the producer leaked this box once and the swap took it from there once.
+                *unsafe { Box::from_raw(first) }
+            }
+        };
+        loop {
+            // The link is read before the commit: once it is there, no more is committed here.
+            let next = chunk.next();
+            let committed = chunk.committed();
+            let read = self.read.get();
+            if committed.bytes > read.bytes {
+                each(
+                    chunk.read(read.bytes, committed.bytes),
+                    committed.spans - read.spans,
+                );
+                self.read.set(committed);
+            }
+            let Some(next) = next else { break };
+            self.pool.give_back(chunk);
+            self.read.set(Committed::default());
+            chunk = next;
+        }
+        self.reading.set(Some(chunk));
+    }
+
+    /// Says that the thread is gone.
+    pub(crate) fn close(&self) {
+        self.closed
+            .store(true, std::sync::atomic::Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// Says that the tracer is shut down.
+    pub(crate) fn retire(&self) {
+        self.retired
+            .store(true, std::sync::atomic::Ordering::Release);
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// Gives the last chunk back. Only for a closed ring that was drained after it closed.
+    pub(crate) fn release(&self) {
+        if let Some(chunk) = self.reading.take() {
+            self.writing.set(None);
+            self.pool.give_back(chunk);
+        }
+    }
+
+    /// Empties the ring and its books in a forked child, where no other thread exists.
+    pub(crate) fn reset_after_fork(&self) {
+        self.drain(|_, _| {});
+        self.release();
+        self.written.set(Committed::default());
+        self.read.set(Committed::default());
+        let books = &self.books;
+        for count in [
+            &books.started,
+            &books.unsampled,
+            &books.recorded,
+            &books.abandoned,
+            &books.queue_full,
+            &books.hook,
+            &books.shutdown,
+            &books.ignored,
+        ] {
+            count.set(0);
+        }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        self.drain(|_, _| {});
+        self.release();
+    }
+}
+
+/// Whether so much of the pool is in use that the drain should not wait for its time.
+pub(crate) fn pressing(pool: &Pool) -> bool {
+    pool.used() >= (pool.limit() / 8).max(2 * CHUNK)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn head(id: u64) -> SpanHead {
+        SpanHead {
+            trace_id: [1, 2],
+            span_id: id,
+            parent_span_id: 0,
+            kind: 1,
+            status: 0,
+            flags: 1,
+            start_ns: 1,
+            end_ns: 2,
+        }
+    }
+
+    fn ids(ring: &Ring) -> Vec<u64> {
+        let mut bytes = Vec::new();
+        let mut count = 0;
+        ring.drain(|b, spans| {
+            bytes.extend_from_slice(b);
+            count += spans;
+        });
+        let ids: Vec<_> = wire::SpanIter::new(&bytes)
+            .map(|span| u64::from_ne_bytes(span.unwrap().span_id()))
+            .collect();
+        assert_eq!(ids.len(), count as usize);
+        ids
+    }
+
+    #[test]
+    fn spans_come_out_in_order_across_chunks_and_chunks_go_back() {
+        let pool = Arc::new(Pool::new(8 * CHUNK));
+        let ring = Ring::new(pool.clone());
+        let mut body = Vec::new();
+        wire::push_name(&mut body, "work");
+        for round in 0..10u64 {
+            for id in 1..=400 {
+                assert!(matches!(
+                    ring.append(&head(round * 1000 + id), &body),
+                    Appended::Here | Appended::NewChunk
+                ));
+            }
+            assert_eq!(
+                ids(&ring),
+                (1..=400).map(|id| round * 1000 + id).collect::<Vec<_>>()
+            );
+            assert_eq!(pool.used(), CHUNK);
+        }
+        ring.close();
+        ring.drain(|_, _| {});
+        ring.release();
+        assert_eq!(pool.used(), 0);
+    }
+
+    #[test]
+    fn a_full_pool_refuses_and_recovers() {
+        let pool = Arc::new(Pool::new(2 * CHUNK));
+        let ring = Ring::new(pool);
+        let body = vec![0x82, 0x01, 0x00];
+        let mut kept = 0;
+        while ring.append(&head(kept + 1), &body) != Appended::Full {
+            kept += 1;
+        }
+        assert_eq!(ids(&ring).len() as u64, kept);
+        assert_eq!(ring.append(&head(7), &body), Appended::NewChunk);
+        assert_eq!(ids(&ring), [7]);
+    }
+
+    #[test]
+    fn a_reader_beside_the_writer_sees_every_span_once_and_whole() {
+        let pool = Arc::new(Pool::new(4 * CHUNK));
+        let ring = Ring::new(pool);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut all = Vec::new();
+                loop {
+                    let last = done.load(std::sync::atomic::Ordering::Acquire);
+                    all.extend(ids(&ring));
+                    if last {
+                        return all;
+                    }
+                }
+            });
+            let mut body = Vec::new();
+            wire::push_name(&mut body, "work");
+            let mut kept = Vec::new();
+            for id in 1..=50_000 {
+                if ring.append(&head(id), &body) != Appended::Full {
+                    kept.push(id);
+                }
+            }
+            done.store(true, std::sync::atomic::Ordering::Release);
+            assert!(reader.join().unwrap() == kept);
+        });
+    }
+}

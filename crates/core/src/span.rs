@@ -1,0 +1,576 @@
+//! Open spans as their users hold them.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::SystemTime;
+
+use codomyrmex_wire::{AttributeValue, SpanIter, Value};
+
+use crate::body::formatted;
+use crate::clock;
+use crate::context::SpanContext;
+use crate::finish::finish;
+use crate::ids::{SpanId, TraceId};
+use crate::kind::SpanKind;
+use crate::record::{Phase, Record};
+use crate::status::SpanStatus;
+use crate::thread;
+
+/// What all kinds of handles do to the record they stand for. Null, unsampled and finished records take nothing.
+#[derive(Clone, Copy)]
+struct Handle(*mut Record);
+
+impl Handle {
+    /// The record, to be let go of before any of the user's code runs.
+    #[inline(always)]
+    fn record<'a>(self) -> Option<&'a mut Record> {
+        // SAFETY: whoever made this handle owns the record or found it in this thread's frames, on this thread; the
+        // reference does not outlive the call that asked for it, and no user code runs while it is held.
+        unsafe { self.0.as_mut() }
+    }
+
+    #[inline(always)]
+    fn recording<'a>(self) -> Option<&'a mut Record> {
+        self.record()
+            .filter(|record| record.phase == Phase::Recording)
+    }
+
+    #[inline(always)]
+    fn set_attribute(self, key: &str, value: AttributeValue<'_>) {
+        if let AttributeValue::Display(text) = value {
+            return self.set_formatted(key, text);
+        }
+        if let Some(record) = self.recording() {
+            let rules = &record.pipeline.rules;
+            thread::with_facts(|facts| record.body.set_attribute(rules, facts, key, value));
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_formatted(self, key: &str, text: fmt::Arguments<'_>) {
+        if self.recording().is_some() {
+            let text = formatted(text);
+            self.set_attribute(key, AttributeValue::Str(&text));
+        }
+    }
+
+    fn add_event(self, name: &str, time: Option<u64>, attributes: &[(&str, AttributeValue<'_>)]) {
+        if self.recording().is_none() {
+            return;
+        }
+        with_texts(attributes, |attributes| {
+            let time = time.unwrap_or_else(|| clock::unix_ns(clock::ticks()));
+            if let Some(record) = self.recording() {
+                record
+                    .body
+                    .add_event(&record.pipeline.rules, time, name, attributes);
+            }
+        });
+    }
+
+    fn add_link(self, to: &SpanContext, attributes: &[(&str, AttributeValue<'_>)]) {
+        if self.recording().is_none() {
+            return;
+        }
+        with_texts(attributes, |attributes| {
+            if let Some(record) = self.recording() {
+                record.body.add_link(&record.pipeline.rules, to, attributes);
+            }
+        });
+    }
+
+    /// OK is final, ERROR stands over UNSET, a description counts with ERROR alone (OpenTelemetry: Set Status).
+    fn set_status(self, status: SpanStatus, message: &str) {
+        let Some(record) = self.recording() else {
+            return;
+        };
+        if record.status == SpanStatus::Ok.otlp() || status == SpanStatus::Unset {
+            return;
+        }
+        record.status = status.otlp();
+        let message = if status == SpanStatus::Error {
+            message
+        } else {
+            ""
+        };
+        record.status_message = (!message.is_empty()).then(|| message.into());
+        record.rare |= record.status_message.is_some();
+    }
+
+    fn record_exception(self, kind: &str, message: &str, stacktrace: &str) {
+        let mut attributes = Vec::with_capacity(3);
+        for (key, text) in [
+            ("exception.type", kind),
+            ("exception.message", message),
+            ("exception.stacktrace", stacktrace),
+        ] {
+            if !text.is_empty() {
+                attributes.push((key, AttributeValue::Str(text)));
+            }
+        }
+        self.add_event("exception", None, &attributes);
+        self.set_status(SpanStatus::Error, message);
+    }
+
+    fn record_error<E: Error + ?Sized>(self, error: &E) {
+        if self.recording().is_none() {
+            return;
+        }
+        let message = formatted(format_args!("{error}"));
+        let mut causes = String::new();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            causes.push_str(if causes.is_empty() {
+                "caused by: "
+            } else {
+                "\ncaused by: "
+            });
+            causes.push_str(&formatted(format_args!("{error}")));
+            cause = error.source();
+        }
+        let kind = std::any::type_name::<E>();
+        self.record_exception(
+            if kind.starts_with("dyn ") { "" } else { kind },
+            &message,
+            &causes,
+        );
+    }
+
+    fn set_baggage(self, key: &str, value: &str) {
+        if let Some(record) = self.record() {
+            let mut inherited = record
+                .inherited
+                .take()
+                .map_or_else(Default::default, |i| (*i).clone());
+            inherited.baggage.insert(key, value);
+            record.inherited = Some(inherited.into());
+        }
+    }
+}
+
+/// Formats what must be formatted by the user's code before anything is borrowed.
+fn with_texts(
+    attributes: &[(&str, AttributeValue<'_>)],
+    f: impl FnOnce(&[(&str, AttributeValue<'_>)]),
+) {
+    if !attributes
+        .iter()
+        .any(|(_, value)| matches!(value, AttributeValue::Display(_)))
+    {
+        return f(attributes);
+    }
+    let texts: Vec<_> = attributes
+        .iter()
+        .map(|(_, value)| match value {
+            AttributeValue::Display(text) => Some(formatted(*text)),
+            _ => None,
+        })
+        .collect();
+    let attributes: Vec<_> = attributes
+        .iter()
+        .zip(&texts)
+        .map(|((key, value), text)| (*key, text.as_deref().map_or(*value, AttributeValue::Str)))
+        .collect();
+    f(&attributes);
+}
+
+/// The methods that every handle of an open span has; `self.handle()` says which record it stands for.
+macro_rules! span_methods {
+    ($type:ty $(, $lifetime:lifetime)?) => {
+        impl $(<$lifetime>)? $type {
+            /// Sets an attribute; the last value of an equal key wins. Values: texts, integers, floats, booleans, bytes,
+            /// slices of these, [`Value`], and `format_args!(…)`, which is formatted only if the span is recorded.
+            /// A value whose key names a secret becomes `[redacted]` (see [`Redact`](crate::Redact)).
+            #[inline]
+            pub fn set_attribute<'v>(&self, key: &str, value: impl Into<AttributeValue<'v>>) -> &Self {
+                let value = value.into();
+                self.handle().set_attribute(key, value);
+                self
+            }
+
+            /// Sets several attributes.
+            pub fn set_attributes(&self, attributes: &[(&str, AttributeValue<'_>)]) -> &Self {
+                for (key, value) in attributes {
+                    self.handle().set_attribute(key, *value);
+                }
+                self
+            }
+
+            /// Adds an event that happens now.
+            pub fn add_event(&self, name: &str, attributes: &[(&str, AttributeValue<'_>)]) -> &Self {
+                self.handle().add_event(name, None, attributes);
+                self
+            }
+
+            /// Adds an event that happened at `time`.
+            pub fn add_event_at(
+                &self,
+                name: &str,
+                time: SystemTime,
+                attributes: &[(&str, AttributeValue<'_>)],
+            ) -> &Self {
+                self.handle().add_event(name, Some(clock::unix_ns_of(time)), attributes);
+                self
+            }
+
+            /// Adds a link to another span.
+            pub fn add_link(&self, to: &SpanContext, attributes: &[(&str, AttributeValue<'_>)]) -> &Self {
+                self.handle().add_link(to, attributes);
+                self
+            }
+
+            /// Sets the status. OK is final; ERROR stands over UNSET; the message counts with ERROR alone.
+            pub fn set_status(&self, status: SpanStatus, message: &str) -> &Self {
+                self.handle().set_status(status, message);
+                self
+            }
+
+            /// Adds an `exception` event with the error's type, message and causes, and sets the status ERROR with the
+            /// message.
+            pub fn record_error<E: Error + ?Sized>(&self, error: &E) -> &Self {
+                self.handle().record_error(error);
+                self
+            }
+
+            /// As [`record_error`](Self::record_error), for errors that are only a text. Empty texts are left out.
+            pub fn record_exception(&self, kind: &str, message: &str, stacktrace: &str) -> &Self {
+                self.handle().record_exception(kind, message, stacktrace);
+                self
+            }
+
+            /// Replaces the name.
+            pub fn update_name(&self, name: &str) -> &Self {
+                if let Some(record) = self.handle().recording() {
+                    record.body.rename(name);
+                }
+                self
+            }
+
+            /// Replaces the kind.
+            pub fn set_kind(&self, kind: SpanKind) -> &Self {
+                if let Some(record) = self.handle().recording() {
+                    record.kind = kind.otlp();
+                }
+                self
+            }
+
+            /// Puts an entry into the span's baggage, which children started from now on inherit and headers carry.
+            pub fn set_baggage(&self, key: &str, value: &str) -> &Self {
+                self.handle().set_baggage(key, value);
+                self
+            }
+
+            /// The span's context; an invalid one where the tracer is off.
+            pub fn context(&self) -> SpanContext {
+                self.handle()
+                    .record()
+                    .map_or_else(|| SpanContext::new(TraceId::INVALID, SpanId::INVALID), |record| record.context())
+            }
+
+            /// The id of the span's trace; invalid where the tracer is off.
+            pub fn trace_id(&self) -> TraceId {
+                self.handle().record().map_or(TraceId::INVALID, |record| TraceId::from_words(record.trace_id))
+            }
+
+            /// The span's id; invalid where the tracer is off.
+            pub fn span_id(&self) -> SpanId {
+                self.handle().record().map_or(SpanId::INVALID, |record| SpanId::from_word(record.span_id))
+            }
+
+            /// Whether what is set here is recorded.
+            #[inline]
+            pub fn is_recording(&self) -> bool {
+                self.handle().recording().is_some()
+            }
+        }
+
+        impl $(<$lifetime>)? fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($type))
+                    .field("trace_id", &self.trace_id())
+                    .field("span_id", &self.span_id())
+                    .field("recording", &self.is_recording())
+                    .finish()
+            }
+        }
+    };
+}
+
+/// A span that is the current one of this thread until it is dropped, which finishes it.
+///
+/// It cannot leave its thread, so that holding it across an `.await` does not compile where the future must be `Send`.
+///
+/// ```compile_fail
+/// let tracer = codomyrmex_core::Tracer::builder("shop").build();
+/// let span = tracer.span("checkout");
+/// std::thread::spawn(move || drop(span));
+/// ```
+#[must_use = "a span that is dropped at once is over at once"]
+pub struct SpanGuard {
+    record: *mut Record,
+    place: usize,
+}
+
+impl SpanGuard {
+    /// Makes the record the thread's current span.
+    #[inline(always)]
+    pub(crate) fn enter(record: *mut Record) -> Self {
+        let place = if record.is_null() {
+            0
+        } else {
+            thread::with(|state| state.push(record))
+        };
+        Self { record, place }
+    }
+
+    #[inline(always)]
+    fn handle(&self) -> Handle {
+        Handle(self.record)
+    }
+
+    #[inline(always)]
+    fn end(&mut self, end_time: Option<u64>) {
+        let record = std::mem::replace(&mut self.record, std::ptr::null_mut());
+        if !record.is_null() {
+            thread::with(|state| state.pop(self.place));
+            // SAFETY: this guard owned the record and has just given it up; it is on the thread it was made on.
+            unsafe { finish(record, end_time) };
+        }
+    }
+
+    /// Finishes the span now; the one that was current before is current again.
+    #[inline]
+    pub fn finish(mut self) {
+        self.end(None);
+    }
+
+    /// Finishes the span with another end than now.
+    pub fn finish_at(mut self, end: SystemTime) {
+        self.end(Some(clock::unix_ns_of(end)));
+    }
+}
+
+impl Drop for SpanGuard {
+    #[inline]
+    fn drop(&mut self) {
+        self.end(None);
+    }
+}
+
+span_methods!(SpanGuard);
+
+/// A span that can move between threads. It is current only inside [`in_scope`](Self::in_scope), and in a future that
+/// carries it. Dropping it finishes it.
+#[must_use = "a span that is dropped at once is over at once"]
+pub struct Span {
+    record: *mut Record,
+}
+
+// SAFETY: the span owns its record; a record has no ties to a thread but while it stands in a thread's frames, which
+// `in_scope` bounds by a borrow.
+unsafe impl Send for Span {}
+
+impl Span {
+    #[inline(always)]
+    pub(crate) fn new(record: *mut Record) -> Self {
+        Self { record }
+    }
+
+    #[inline(always)]
+    fn handle(&self) -> Handle {
+        Handle(self.record)
+    }
+
+    /// Runs `f` with this span as the thread's current one.
+    pub fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Frame(usize);
+        impl Drop for Frame {
+            fn drop(&mut self) {
+                thread::with(|state| state.pop(self.0));
+            }
+        }
+        let _frame =
+            (!self.record.is_null()).then(|| Frame(thread::with(|state| state.push(self.record))));
+        f()
+    }
+
+    /// Makes this span the thread's current one until the guard is dropped, which finishes it.
+    pub fn enter(self) -> SpanGuard {
+        SpanGuard::enter(self.take())
+    }
+
+    #[inline(always)]
+    fn take(self) -> *mut Record {
+        std::mem::ManuallyDrop::new(self).record
+    }
+
+    /// Finishes the span now.
+    #[inline]
+    pub fn finish(self) {
+        drop(self);
+    }
+
+    /// Finishes the span with another end than now.
+    pub fn finish_at(self, end: SystemTime) {
+        // SAFETY: taken from the span, which owned it.
+        unsafe { finish(self.take(), Some(clock::unix_ns_of(end))) };
+    }
+}
+
+impl Drop for Span {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the span owns its record and gives it up here; no frame points to it, for `in_scope` borrows the span.
+        unsafe { finish(self.record, None) };
+    }
+}
+
+span_methods!(Span);
+
+/// This thread's current span, to be written to. It keeps nothing alive: once the span is no longer current here, calls
+/// are ignored and counted.
+pub struct CurrentSpan {
+    record: *mut Record,
+    place: usize,
+    span_id: u64,
+    _thread: PhantomData<*mut ()>,
+}
+
+impl CurrentSpan {
+    #[inline]
+    fn handle(&self) -> Handle {
+        if thread::with(|state| state.at(self.place)) == self.record {
+            // SAFETY: a record in this thread's frames is whole.
+            if unsafe { &*self.record }.span_id == self.span_id {
+                return Handle(self.record);
+            }
+        }
+        STALE.with(|calls| calls.set(calls.get() + 1));
+        Handle(std::ptr::null_mut())
+    }
+}
+
+thread_local! {
+    static STALE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many calls this thread made through a [`CurrentSpan`] whose span was no longer current.
+pub fn ignored_calls() -> u64 {
+    STALE.with(Cell::get)
+}
+
+span_methods!(CurrentSpan);
+
+/// The span that is current on this thread.
+///
+/// ```
+/// use codomyrmex_core::{Tracer, get_current_span};
+/// let tracer = Tracer::builder("shop").build();
+/// let span = tracer.span("checkout");
+/// get_current_span().unwrap().set_attribute("items", 3);
+/// # drop(span);
+/// assert!(get_current_span().is_none());
+/// ```
+pub fn get_current_span() -> Option<CurrentSpan> {
+    thread::with(|state| {
+        let record = state.top();
+        if record.is_null() {
+            return None;
+        }
+        // SAFETY: a record in this thread's frames is whole.
+        let span_id = unsafe { &*record }.span_id;
+        Some(CurrentSpan {
+            record,
+            place: state.depth() - 1,
+            span_id,
+            _thread: PhantomData,
+        })
+    })
+}
+
+/// A span that has just started, as a hook sees it.
+pub struct StartedSpan<'a> {
+    record: *mut Record,
+    _borrow: PhantomData<&'a mut Record>,
+}
+
+impl StartedSpan<'_> {
+    /// # Safety
+    /// The record stays whole and is reached through this handle alone while it lives.
+    pub(crate) unsafe fn new(record: *mut Record) -> Self {
+        Self {
+            record,
+            _borrow: PhantomData,
+        }
+    }
+
+    #[inline]
+    fn handle(&self) -> Handle {
+        Handle(self.record)
+    }
+}
+
+span_methods!(StartedSpan<'a>, 'a);
+
+/// A span that is about to be encoded, as a hook sees it: it can still be changed, or discarded.
+pub struct EndingSpan<'a> {
+    record: *mut Record,
+    discarded: bool,
+    _borrow: PhantomData<&'a mut Record>,
+}
+
+impl EndingSpan<'_> {
+    /// # Safety
+    /// The record stays whole and is reached through this handle alone while it lives.
+    pub(crate) unsafe fn new(record: *mut Record) -> Self {
+        Self {
+            record,
+            discarded: false,
+            _borrow: PhantomData,
+        }
+    }
+
+    #[inline]
+    fn handle(&self) -> Handle {
+        Handle(self.record)
+    }
+
+    pub(crate) fn is_discarded(&self) -> bool {
+        self.discarded
+    }
+
+    /// Keeps the span from all exporters; it is counted as dropped by a hook.
+    pub fn discard(&mut self) {
+        self.discarded = true;
+    }
+
+    /// The span's name.
+    pub fn name(&self) -> String {
+        self.read(|view| view.name().into_owned())
+    }
+
+    /// The span's attributes so far.
+    pub fn attributes(&self) -> Vec<(String, Value)> {
+        self.read(|view| {
+            view.attributes()
+                .map(|(key, value)| (key.into_owned(), value.to_value()))
+                .collect()
+        })
+    }
+
+    fn read<R: Default>(&self, f: impl FnOnce(&codomyrmex_wire::SpanView<'_>) -> R) -> R {
+        let Some(record) = self.handle().record() else {
+            return R::default();
+        };
+        let field = record.encode(0, 0);
+        match SpanIter::new(&field).next() {
+            Some(Ok(view)) => f(&view),
+            _ => R::default(),
+        }
+    }
+}
+
+span_methods!(EndingSpan<'a>, 'a);

@@ -1,0 +1,281 @@
+//! How a span starts: parent, sampling, ids, and only then whatever costs.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use codomyrmex_wire::Value;
+
+use crate::clock;
+use crate::context::SpanContext;
+use crate::diagnostics::{self, Kind};
+use crate::ids::TraceId;
+use crate::options::{Parent, SpanOptions};
+use crate::pipeline::{DISABLED, GENERATION, Pipeline};
+use crate::record::{Inherited, Phase, RANDOM, REMOTE, REMOTE_KNOWN, Record, SAMPLED};
+use crate::sampler::{Sample, SamplingInput, SamplingResult};
+use crate::span::StartedSpan;
+use crate::text_id::{PARENT_SPAN_ID_ATTRIBUTE, SPAN_ID_ATTRIBUTE, TRACE_ID_ATTRIBUTE};
+use crate::thread::{self, ThreadState};
+
+/// Starts a span under the current one. Null where nothing is recorded or carried.
+#[inline(always)]
+pub(crate) fn start(pipeline: &'static Pipeline, name: &str) -> *mut Record {
+    if !pipeline.is_on() {
+        return ptr::null_mut();
+    }
+    if !pipeline.plain {
+        return start_with(pipeline, name, &SpanOptions::new());
+    }
+    thread::with(|state| {
+        let parent = state.top();
+        let pointer = state.take_record(pipeline);
+        // SAFETY: just taken, so this thread's alone.
+        let record = unsafe { &mut *pointer };
+        record.pipeline = pipeline;
+        record.span_id = state.random.next();
+        let parent_sampled = if parent.is_null() {
+            record.trace_id = [state.random.next(), state.random.next()];
+            record.parent_span_id = 0;
+            record.flags = RANDOM | REMOTE_KNOWN;
+            None
+        } else {
+            // SAFETY: a current span's record lives as long as it is in the thread's frames, and is touched by this
+            // thread alone meanwhile.
+            let parent = unsafe { &*parent };
+            record.trace_id = parent.trace_id;
+            record.parent_span_id = parent.span_id;
+            record.flags = parent.flags & RANDOM | REMOTE_KNOWN;
+            if let Some(inherited) = &parent.inherited {
+                record.inherited = Some(inherited.for_child());
+            }
+            Some(parent.is_sampled())
+        };
+        let low = TraceId::from_words(record.trace_id).low();
+        if pipeline.sampler.decide_fast(parent_sampled, low) == Some(true) {
+            open(state, record, name);
+            record.start = clock::ticks();
+        } else {
+            record.phase = Phase::Unsampled;
+            state.ring(pipeline).books.unsampled.bump();
+        }
+        pointer
+    })
+}
+
+/// Makes a record a sampled, open span; the start time is the caller's to set.
+#[inline(always)]
+fn open(state: &ThreadState, record: &mut Record, name: &str) {
+    record.flags |= SAMPLED;
+    record.phase = Phase::Recording;
+    record.kind = 1;
+    record.status = 0;
+    record.rare = false;
+    record.explicit_start = false;
+    record.generation = GENERATION.load(Ordering::Relaxed);
+    record.body.start(name);
+    if record.inherited.is_some() {
+        set_text_ids(record);
+    }
+    state.ring(record.pipeline).books.started.bump();
+}
+
+/// Ids that are texts go along as attributes, for wires that need bytes.
+#[cold]
+#[inline(never)]
+fn set_text_ids(record: &mut Record) {
+    if record
+        .inherited
+        .as_ref()
+        .is_some_and(|inherited| inherited.text_ids.is_some())
+    {
+        let context = record.context();
+        push_text_ids(&context, &mut |key, text| {
+            record.body.set(&record.pipeline.rules, key, text.into())
+        });
+    }
+}
+
+/// The attributes that carry ids of any text.
+pub(crate) fn push_text_ids(context: &SpanContext, push: &mut dyn FnMut(&'static str, &str)) {
+    let texts = [
+        (TRACE_ID_ATTRIBUTE, context.text_trace_id()),
+        (SPAN_ID_ATTRIBUTE, context.text_span_id()),
+        (PARENT_SPAN_ID_ATTRIBUTE, context.text_parent_span_id()),
+    ];
+    for (key, text) in texts {
+        if let Some(text) = text {
+            push(key, text);
+        }
+    }
+}
+
+/// Starts a span with options, or under a sampler, hooks or ids of the user's own.
+#[inline(never)]
+pub(crate) fn start_with(
+    pipeline: &'static Pipeline,
+    name: &str,
+    options: &SpanOptions<'_>,
+) -> *mut Record {
+    let parent = match &options.parent {
+        Parent::Current => current_context(),
+        Parent::Root => None,
+        Parent::Explicit(context) => context.is_valid().then(|| SpanContext::clone(context)),
+    };
+    if !pipeline.is_on() {
+        return match (&options.parent, parent) {
+            (Parent::Explicit(_), Some(parent)) => pass_through(pipeline, &parent),
+            _ => ptr::null_mut(),
+        };
+    }
+    let trace_id = match &parent {
+        Some(parent) => parent.trace_id,
+        None => new_trace_id(pipeline),
+    };
+    let decision = decide(pipeline, name, options, parent.as_ref(), trace_id);
+    let inherited = inherit(parent.as_ref(), decision.trace_state.clone());
+    let span_id = new_span_id(pipeline);
+    let pointer = thread::with(|state| state.take_record(pipeline));
+    // SAFETY: just taken, so this thread's alone; hooks below reach it only through the span they are handed.
+    let record = unsafe { &mut *pointer };
+    record.pipeline = pipeline;
+    record.trace_id = trace_id.to_words();
+    record.span_id = span_id;
+    record.parent_span_id = parent.as_ref().map_or(0, |parent| parent.span_id.to_word());
+    record.flags = REMOTE_KNOWN;
+    if parent.as_ref().is_some_and(|parent| parent.is_remote) {
+        record.flags |= REMOTE;
+    }
+    if parent
+        .as_ref()
+        .map_or(pipeline.ids.is_none(), SpanContext::random_trace_id)
+    {
+        record.flags |= RANDOM;
+    }
+    record.inherited = inherited;
+    if !decision.is_sampled() {
+        record.phase = Phase::Unsampled;
+        thread::with(|state| state.ring(pipeline).books.unsampled.bump());
+        return pointer;
+    }
+    thread::with(|state| open(state, record, name));
+    record.kind = options.kind.otlp();
+    match options.start_time {
+        Some(ns) => {
+            record.start = ns;
+            record.explicit_start = true;
+            record.rare = true;
+        }
+        None => record.start = clock::ticks(),
+    }
+    // SAFETY: the record stays whole while this handle is used; nobody else reaches it yet.
+    let span = unsafe { StartedSpan::new(pointer) };
+    for (key, value) in &decision.attributes {
+        span.set_attribute(key, value);
+    }
+    for (key, value) in &options.attributes {
+        span.set_attribute(key, *value);
+    }
+    for link in &options.links {
+        span.add_link(link, &[]);
+    }
+    if pipeline.hooks.is_some() {
+        pipeline.run_hook(|hooks| hooks.on_start(&span, parent.as_ref()));
+    }
+    pointer
+}
+
+/// A span of a tracer that is off: it carries the parent's own context, so that what comes in goes out.
+fn pass_through(pipeline: &'static Pipeline, parent: &SpanContext) -> *mut Record {
+    if pipeline.state.load(Ordering::Relaxed) != DISABLED {
+        return ptr::null_mut();
+    }
+    let pointer = thread::with(|state| state.take_record(pipeline));
+    // SAFETY: just taken, so this thread's alone.
+    let record = unsafe { &mut *pointer };
+    record.pipeline = pipeline;
+    record.trace_id = parent.trace_id.to_words();
+    record.span_id = parent.span_id.to_word();
+    record.parent_span_id = parent.parent_span_id.map_or(0, |id| id.to_word());
+    record.flags = if parent.sampled { SAMPLED } else { 0 };
+    record.phase = Phase::Unsampled;
+    record.inherited = inherit(Some(parent), None);
+    pointer
+}
+
+fn inherit(
+    parent: Option<&SpanContext>,
+    trace_state: Option<crate::TraceState>,
+) -> Option<Arc<Inherited>> {
+    let inherited = parent.and_then(Inherited::from_parent);
+    match trace_state {
+        None => inherited,
+        Some(trace_state) => {
+            let mut inherited = inherited.map_or_else(Inherited::default, |i| Inherited::clone(&i));
+            inherited.trace_state = trace_state;
+            Some(Arc::new(inherited))
+        }
+    }
+}
+
+pub(crate) fn decide(
+    pipeline: &Pipeline,
+    name: &str,
+    options: &SpanOptions<'_>,
+    parent: Option<&SpanContext>,
+    trace_id: TraceId,
+) -> SamplingResult {
+    if let Some(sampled) = pipeline
+        .sampler
+        .decide_fast(parent.map(|parent| parent.sampled), trace_id.low())
+    {
+        return sampled.into();
+    }
+    let attributes: Vec<(String, Value)> = options
+        .attributes
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), value.to_value()))
+        .collect();
+    let links: Vec<SpanContext> = options
+        .links
+        .iter()
+        .map(|link| SpanContext::clone(link))
+        .collect();
+    let mut input = SamplingInput::new(name, trace_id);
+    input.parent = parent;
+    input.kind = options.kind;
+    input.attributes = &attributes;
+    input.links = &links;
+    catch_unwind(AssertUnwindSafe(|| pipeline.sampler.sample(&input))).unwrap_or_else(|_| {
+        diagnostics::report(Kind::Hook, "a sampler panicked; its span is not recorded");
+        SamplingResult::drop()
+    })
+}
+
+pub(crate) fn new_trace_id(pipeline: &Pipeline) -> TraceId {
+    let own = pipeline
+        .ids
+        .as_ref()
+        .map(|ids| ids.trace_id())
+        .filter(|id| id.is_valid());
+    own.unwrap_or_else(|| {
+        thread::with(|state| TraceId::from_words([state.random.next(), state.random.next()]))
+    })
+}
+
+pub(crate) fn new_span_id(pipeline: &Pipeline) -> u64 {
+    let own = pipeline
+        .ids
+        .as_ref()
+        .map(|ids| ids.span_id().to_word())
+        .filter(|id| *id != 0);
+    own.unwrap_or_else(|| thread::with(|state| state.random.next()))
+}
+
+/// The context of this thread's current span.
+pub fn current_context() -> Option<SpanContext> {
+    let top = thread::with(|state| state.top());
+    // SAFETY: a current span's record is whole and touched by this thread alone.
+    (!top.is_null()).then(|| unsafe { &*top }.context())
+}

@@ -1,0 +1,235 @@
+//! What a thread keeps: the spans that are current on it, spare records, its rings, its random numbers.
+
+use std::cell::{Cell, UnsafeCell};
+use std::mem::ManuallyDrop;
+use std::ptr;
+use std::sync::Arc;
+
+use crate::key_facts::KeyFacts;
+use crate::pipeline::Pipeline;
+use crate::random::Random;
+use crate::record::Record;
+use crate::ring::Ring;
+
+/// Spare records a thread keeps.
+const SPARE: usize = 64;
+
+/// The thread's state. It needs no drop, so that reaching it is one address computation; [`Cleanup`] frees what it holds.
+pub(crate) struct ThreadState {
+    /// The stack of current spans; null is one that ended before those above it. The top is never null.
+    frames: UnsafeCell<ManuallyDrop<Vec<*mut Record>>>,
+    spare: UnsafeCell<ManuallyDrop<Vec<Box<Record>>>>,
+    rings: UnsafeCell<ManuallyDrop<Vec<(u32, Arc<Ring>)>>>,
+    /// The ring that was used last, and whose it is.
+    ring: Cell<*const Ring>,
+    ring_of: Cell<u32>,
+    facts: UnsafeCell<KeyFacts>,
+    pub(crate) random: Random,
+}
+
+thread_local! {
+    static STATE: ThreadState = const {
+        ThreadState {
+            frames: UnsafeCell::new(ManuallyDrop::new(Vec::new())),
+            spare: UnsafeCell::new(ManuallyDrop::new(Vec::new())),
+            rings: UnsafeCell::new(ManuallyDrop::new(Vec::new())),
+            ring: Cell::new(ptr::null()),
+            ring_of: Cell::new(0),
+            facts: UnsafeCell::new(KeyFacts::new()),
+            random: Random::unseeded(),
+        }
+    };
+    static CLEANUP: Cleanup = const { Cleanup };
+}
+
+/// Gives back what the thread holds when it ends.
+struct Cleanup;
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        with(ThreadState::end);
+    }
+}
+
+#[inline(always)]
+pub(crate) fn with<R>(f: impl FnOnce(&ThreadState) -> R) -> R {
+    STATE.with(f)
+}
+
+/// The thread's table of keys. `f` runs none of the user's code.
+#[inline(always)]
+pub(crate) fn with_facts<R>(f: impl FnOnce(&mut KeyFacts) -> R) -> R {
+    // SAFETY: the table is this thread's, and no function of ours that is given it calls back here or runs user code.
+    with(|state| f(unsafe { &mut *state.facts.get() }))
+}
+
+impl ThreadState {
+    /// The span that is current, or null.
+    #[inline(always)]
+    pub(crate) fn top(&self) -> *mut Record {
+        // SAFETY: only this thread reaches its state, and the reference ends here.
+        unsafe {
+            (&*self.frames.get())
+                .last()
+                .copied()
+                .unwrap_or(ptr::null_mut())
+        }
+    }
+
+    /// Makes a span current; gives its place.
+    #[inline(always)]
+    pub(crate) fn push(&self, record: *mut Record) -> usize {
+        // SAFETY: as in `top`; growing the vector runs no user code.
+        let frames = unsafe { &mut *self.frames.get() };
+        frames.push(record);
+        frames.len() - 1
+    }
+
+    /// Ends the currency of the span at `place`.
+    #[inline(always)]
+    pub(crate) fn pop(&self, place: usize) {
+        // SAFETY: as in `top`.
+        let frames = unsafe { &mut *self.frames.get() };
+        if place + 1 == frames.len() {
+            frames.truncate(place);
+            while let Some(top) = frames.last() {
+                if !top.is_null() {
+                    break;
+                }
+                frames.pop();
+            }
+        } else if let Some(frame) = frames.get_mut(place) {
+            *frame = ptr::null_mut();
+        }
+    }
+
+    /// The span at `place`, if it is still there.
+    pub(crate) fn at(&self, place: usize) -> *mut Record {
+        // SAFETY: as in `top`.
+        unsafe {
+            (&*self.frames.get())
+                .get(place)
+                .copied()
+                .unwrap_or(ptr::null_mut())
+        }
+    }
+
+    /// The place of the current span.
+    pub(crate) fn depth(&self) -> usize {
+        // SAFETY: as in `top`.
+        unsafe { (&*self.frames.get()).len() }
+    }
+
+    /// A record to fill: a spare one, or a new one.
+    #[inline(always)]
+    pub(crate) fn take_record(&self, pipeline: &'static Pipeline) -> *mut Record {
+        // SAFETY: as in `top`.
+        match unsafe { (&mut *self.spare.get()).pop() } {
+            Some(record) => Box::into_raw(record),
+            None => new_record(pipeline),
+        }
+    }
+
+    /// Takes a record back.
+    ///
+    /// # Safety
+    /// `record` came from [`take_record`](Self::take_record) of some thread, and nobody uses it any more.
+    #[inline(always)]
+    pub(crate) unsafe fn give_record(&self, record: *mut Record) {
+        // SAFETY: by this function's contract the box is whole and ours again.
+        let mut record = unsafe { Box::from_raw(record) };
+        record.body.trim();
+        // SAFETY: as in `top`.
+        let spare = unsafe { &mut *self.spare.get() };
+        if spare.len() < spare.capacity() {
+            spare.push(record);
+        } else {
+            self.keep_or_free(record);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep_or_free(&self, record: Box<Record>) {
+        touch_cleanup();
+        // SAFETY: as in `top`.
+        let spare = unsafe { &mut *self.spare.get() };
+        if spare.capacity() < SPARE {
+            let more = SPARE - spare.len();
+            spare.reserve_exact(more);
+            spare.push(record);
+        }
+    }
+
+    /// This thread's ring of a pipeline.
+    #[inline(always)]
+    pub(crate) fn ring(&self, pipeline: &'static Pipeline) -> &Ring {
+        if self.ring_of.get() != pipeline.number {
+            self.find_ring(pipeline);
+        }
+        // SAFETY: set together with `ring_of` from an Arc in `rings`, which keeps it until the thread ends.
+        unsafe { &*self.ring.get() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_ring(&self, pipeline: &'static Pipeline) {
+        touch_cleanup();
+        // SAFETY: as in `top`; `open_ring` runs no user code on this thread.
+        let rings = unsafe { &mut *self.rings.get() };
+        let ring = match rings.iter().find(|(number, _)| *number == pipeline.number) {
+            Some((_, ring)) => Arc::as_ptr(ring),
+            None => {
+                rings.retain(|(_, ring)| {
+                    let keep = !ring.is_retired();
+                    if !keep {
+                        ring.close();
+                    }
+                    keep
+                });
+                let ring = pipeline.open_ring();
+                rings.push((pipeline.number, ring.clone()));
+                Arc::as_ptr(&ring)
+            }
+        };
+        self.ring.set(ring);
+        self.ring_of.set(pipeline.number);
+    }
+
+    /// The thread ends: its rings are left to the drain, its memory is freed.
+    fn end(&self) {
+        self.ring_of.set(0);
+        self.ring.set(ptr::null());
+        // SAFETY: as in `top`; taking the vectors leaves empty ones for whoever still comes on this thread.
+        let (rings, spare, frames) = unsafe {
+            (
+                std::mem::take(&mut **self.rings.get()),
+                std::mem::take(&mut **self.spare.get()),
+                std::mem::take(&mut **self.frames.get()),
+            )
+        };
+        for (_, ring) in &rings {
+            ring.close();
+        }
+        drop((rings, spare, frames));
+    }
+
+    /// In a forked child: new random numbers, new rings.
+    pub(crate) fn reset_after_fork(&self) {
+        self.random.forget();
+        self.ring_of.set(0);
+        self.ring.set(ptr::null());
+        // SAFETY: as in `top`.
+        drop(unsafe { std::mem::take(&mut **self.rings.get()) });
+    }
+}
+
+fn touch_cleanup() {
+    let _ = CLEANUP.try_with(|_| ());
+}
+
+#[cold]
+#[inline(never)]
+fn new_record(pipeline: &'static Pipeline) -> *mut Record {
+    Box::into_raw(Box::new(Record::new(pipeline)))
+}
