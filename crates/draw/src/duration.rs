@@ -13,7 +13,7 @@ pub fn duration(ns: u64) -> String {
 }
 
 const SECOND: u128 = 1_000_000_000;
-const UNITS: [(u128, &str); 7] = [
+pub(crate) const UNITS: [(u128, &str); 7] = [
     (1_000, "µs"),
     (1_000_000, "ms"),
     (SECOND, "s"),

@@ -15,11 +15,22 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod attribute;
+mod axis;
+mod bar;
 mod duration;
 mod escape;
+mod fold;
 mod forest;
+mod glyphs;
+mod header;
+mod hue;
+mod label;
+mod line;
+mod rows;
 mod shape;
 mod style;
+mod text;
 mod tree;
 
 pub use duration::duration;

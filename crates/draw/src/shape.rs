@@ -1,12 +1,21 @@
 use crate::DrawnSpan;
+use crate::attribute::whole;
 use crate::escape::escape;
 use crate::forest::{Forest, Root};
+use crate::glyphs::UNICODE;
+use crate::rows::rows;
+
+/// Levels that are indented.
+const LEVELS: usize = 64;
+/// Stands for a name that is empty.
+pub(crate) const NO_NAME: &str = "(no name)";
 
 /// A trace as a tree without times, for tests: a trace is asserted as it is drawn.
 ///
 /// Siblings stand by start, then name. A failed span is marked `✗`; where a child's service is not
 /// its parent's, the service stands before the name; of the attributes only those named are drawn,
-/// in the order named. Nothing is folded or cut. Every line ends in a newline.
+/// in the order named. Nothing is folded or cut; below level 64 the depth stands as a number in place of
+/// further indentation. Every line ends in a newline.
 ///
 /// ```
 /// use codomyrmex_draw::{DrawnSpan, shape};
@@ -30,26 +39,9 @@ use crate::forest::{Forest, Root};
 pub fn shape(spans: &[DrawnSpan], with_attributes: &[&str]) -> String {
     let forest = Forest::of(spans);
     let mut drawn = String::new();
-    // (span, why it is a root, guides above it, last of its siblings)
-    let mut open: Vec<(usize, Option<Root>, usize, bool)> = Vec::new();
-    let mut guides: Vec<bool> = Vec::new();
-    for &(root, why) in forest.roots.iter().rev() {
-        open.push((root, Some(why), 0, true));
-    }
-    while let Some((span, root, depth, last)) = open.pop() {
-        guides.truncate(depth.saturating_sub(1));
-        if root.is_none() {
-            for &more in &guides {
-                drawn.push_str(if more { "│  " } else { "   " });
-            }
-            drawn.push_str(if last { "╰─ " } else { "├─ " });
-            guides.push(!last);
-        }
-        draw_span(&mut drawn, spans, span, root, with_attributes);
-        for (place, &child) in forest.children[span].iter().enumerate().rev() {
-            let last = place + 1 == forest.children[span].len();
-            open.push((child, None, depth + 1, last));
-        }
+    for row in rows(spans, &forest, false, LEVELS, &UNICODE) {
+        drawn.push_str(&row.stem);
+        draw_span(&mut drawn, spans, row.span(), row.root, with_attributes);
     }
     drawn
 }
@@ -72,7 +64,10 @@ fn draw_span(
         drawn.push_str(&escape(&span.service));
         drawn.push_str(" › ");
     }
-    drawn.push_str(&escape(&span.name));
+    match span.name.is_empty() {
+        true => drawn.push_str(NO_NAME),
+        false => drawn.push_str(&escape(&span.name)),
+    }
     match root {
         Some(Root::Orphan) => drawn.push_str(" (parent missing)"),
         Some(Root::Cycle) => drawn.push_str(" (its own ancestor)"),
@@ -82,9 +77,7 @@ fn draw_span(
         for (key, value) in &span.attributes {
             if key == wanted {
                 drawn.push(' ');
-                drawn.push_str(&escape(key));
-                drawn.push('=');
-                drawn.push_str(&escape(value));
+                drawn.push_str(&whole(key, value));
             }
         }
     }

@@ -7,7 +7,7 @@
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// Columns; no line is wider. Fewer than 40 are taken as 40.
+    /// Columns; no line is wider. Taken as 40 if less, as 1,000 if more.
     pub width: usize,
     /// Colours and faint text by ANSI escape sequences.
     pub color: bool,
@@ -44,6 +44,8 @@ impl Default for Style {
 impl Style {
     /// The narrowest drawing there is.
     pub const MIN_WIDTH: usize = 40;
+    /// The widest drawing there is.
+    pub const MAX_WIDTH: usize = 1_000;
 
     /// What suits a terminal of `width` columns, judged by its environment: no colour where
     /// `NO_COLOR` is set and not empty (<https://no-color.org>) or `TERM` is `dumb` or missing, 24-bit
