@@ -13,6 +13,8 @@ pub(crate) struct Row {
     pub(crate) stem: String,
     /// The tree's lines in front of what is told about it below.
     pub(crate) hang: String,
+    /// A span of this row failed; of a folded row, one of its spans or of those below them.
+    pub(crate) failed: bool,
     /// Spans below those of this row.
     pub(crate) below: usize,
 }
@@ -111,10 +113,17 @@ pub(crate) fn rows(
             root,
             stem,
             hang,
+            failed: false,
             below: 0,
         };
-        let below = row.spans().iter().map(|&span| below[span]).sum();
-        rows.push(Row { below, ..row });
+        rows.push(Row {
+            failed: match &row.entry {
+                Entry::Many(group) => group.iter().any(|&span| failed[span]),
+                Entry::One(span) | Entry::Slowest(span) => spans[*span].error.is_some(),
+            },
+            below: row.spans().iter().map(|&span| below[span]).sum(),
+            ..row
+        });
         let count = next.len();
         open.extend(
             next.into_iter()

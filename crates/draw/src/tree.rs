@@ -26,11 +26,15 @@ const NOTES: usize = 8;
 /// Draws spans as trees on one timeline, for people to read.
 ///
 /// A headline and a legend of the services, then a row for each span: its name, its attributes, a
-/// bar where it stands in time and how long it took, then its error and notes. Siblings stand
-/// by start, then name; three or more of one name, service and kind are folded into a row with their
-/// number, a skyline of how many ran when, and the sum of their times, and the slowest of them is
-/// drawn below. Spans whose parent is missing, and cycles of parents, are drawn at the top and say
-/// so. No line is wider than [`Style::width`]; every line ends in a newline.
+/// bar where it stands in time, fainter while its children ran, and how long it took; then its error
+/// and notes. Siblings stand by start, then name.
+///
+/// Three or more siblings of one name, service and kind are folded into a row with their number, a
+/// skyline of how many ran when, and the sum of their times; the slowest of them is drawn below.
+/// Those with an error in or below them are kept apart from the others.
+///
+/// Spans whose parent is missing, and cycles of parents, are drawn at the top and say so. No line
+/// is wider than [`Style::width`]; every line ends in a newline.
 ///
 /// ```
 /// use codomyrmex_draw::{DrawnSpan, Style, tree};
@@ -171,9 +175,9 @@ impl<'a> Drawing<'a> {
         let span = &self.spans[row.span()];
         let mut label = Label {
             stem: row.stem.clone(),
+            failed: row.failed,
             ..Label::default()
         };
-        label.failed = span.error.is_some();
         match &row.entry {
             Entry::Slowest(_) => {
                 label.name = "slowest".to_owned();
@@ -198,7 +202,6 @@ impl<'a> Drawing<'a> {
             }
         }
         if let Entry::Many(group) = &row.entry {
-            label.failed = group.iter().any(|&span| self.spans[span].error.is_some());
             label.number = format!(" {}{}", self.glyphs.times, count(group.len()));
             if row.below > 0 {
                 label.kind = format!("+{} below", count(row.below));
