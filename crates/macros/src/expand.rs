@@ -148,12 +148,13 @@ fn future(
             let record = record(&result, &quote!(#span), err);
             quote! {
                 #start
+                let mut #span = #span;
                 ::codomyrmex_tracing::__private::in_span_then(
+                    &mut #span,
                     ::core::pin::pin!(async #capture {
                         #pin_type
                         #body
                     }),
-                    #span,
                     |#span, #result| { #record },
                 )
                 .await
