@@ -6,6 +6,7 @@
 
 mod bench;
 mod cpython;
+mod examples;
 mod journal;
 mod session;
 mod steps;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::cpython::CPython;
+use crate::examples;
 use crate::journal::Journal;
 use crate::session::Session;
 use crate::tidy;
@@ -50,7 +51,7 @@ pub(crate) fn all(session: &Session) -> Vec<Step> {
         ));
         steps.push(step(
             &format!("python-{}", python.short()),
-            "the Python tests, on the installed wheel",
+            "the Python tests and the code of the documents, on the installed wheel",
             move |session, journal| test_wheel(session, journal, &tests),
         ));
     }
@@ -201,9 +202,18 @@ fn test_wheel(session: &Session, journal: &mut Journal, python: &CPython) -> Res
     journal.run(
         session
             .command(venv.program("pytest"))
-            .args(["-q", "-p", "no:cacheprovider", PYTHON_TESTS])
+            .args(["-q", PYTHON_TESTS])
             .env("CODOMYRMEX_TEST_WHEEL", wheel),
-    )
+    )?;
+    for example in examples::python(session.root())? {
+        journal.note(&format!("# {}", example.place));
+        let mut command = session.command(venv.program("python"));
+        command.args(["-I", "-W", "error", "-c", &example.code]);
+        journal
+            .run(&mut command)
+            .map_err(|_| format!("the Python code at {} failed", example.place))?;
+    }
+    Ok(())
 }
 
 fn types(session: &Session, journal: &mut Journal) -> Result<(), String> {

@@ -35,7 +35,7 @@ const ROOMS: [Room; 7] = [
     Room {
         directory: "core",
         rooms: &[WIRE, DRAW],
-        others: Some(&["libc", "sha2"]),
+        others: Some(&["getrandom", "libc", "pin-project-lite", "sha2"]),
     },
     Room {
         directory: "macros",

@@ -2,6 +2,7 @@
 //! how long a file may be, and how files are named. Each rule is a function from one source to its findings.
 
 mod arrows;
+mod documents;
 mod finding;
 mod length;
 mod masked;
@@ -43,6 +44,11 @@ pub(crate) fn run(root: &Path) -> ExitCode {
 pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>, String> {
     let sources = source::read(root)?;
     let mut findings: Vec<Finding> = sources.iter().flat_map(of).collect();
+    findings.extend(
+        sources
+            .iter()
+            .flat_map(|source| documents::check(source, &sources)),
+    );
     findings.extend(arrows::missing(&sources));
     findings.extend(unsafe_code::gone(&sources));
     Ok(findings)

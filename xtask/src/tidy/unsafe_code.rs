@@ -4,10 +4,15 @@ use super::finding::Finding;
 use super::source::{Language, Source};
 
 /// The modules that may hold `unsafe`: a file, or a directory with a `/` at its end.
-const ALLOWED: [&str; 3] = [
+const ALLOWED: [&str; 8] = [
     "crates/core/src/chunk.rs",
     "crates/core/src/clock.rs",
+    "crates/core/src/finish.rs",
+    "crates/core/src/fork.rs",
     "crates/core/src/ring.rs",
+    "crates/core/src/span.rs",
+    "crates/core/src/start.rs",
+    "crates/core/src/thread.rs",
 ];
 
 /// Crate roots whose crate has no such module, and so forbids `unsafe` to the compiler too.
