@@ -48,13 +48,14 @@ impl Case {
             Case::Unsampled | Case::Disabled => (CHILDREN, 0),
             Case::Root => (ROOTS, ROOTS),
             Case::Async => (FUTURES, FUTURES + 1),
-            Case::Cpu | Case::CpuAttributes => {
-                (TRACES * (CHILDREN + 1), TRACES * (CHILDREN + 1))
-            }
+            Case::Cpu | Case::CpuAttributes => (TRACES * (CHILDREN + 1), TRACES * (CHILDREN + 1)),
             Case::Memory => (CHILDREN + 1, CHILDREN + 1),
             Case::Startup | Case::Linked => (1, 1),
         };
-        Section { operations, exported }
+        Section {
+            operations,
+            exported,
+        }
     }
 
     const ALL: [(&'static str, Case); 11] = [

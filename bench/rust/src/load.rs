@@ -16,7 +16,6 @@ pub fn run(
     mut settle: impl FnMut() -> u64,
     counted: impl Fn() -> Option<u64>,
 ) {
-    section();
     let before = settle();
     // The kernel forgets the peak that start-up left.
     let _ = fs::write("/proc/self/clear_refs", "5");
@@ -37,7 +36,10 @@ pub fn run(
                 })
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join().expect("a thread of the load ended badly")).sum()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("a thread of the load ended badly"))
+            .sum()
     });
     let created = sections * spans;
     let exported = settle() - before;

@@ -69,7 +69,9 @@ fn turns(section: Section, mut run: impl FnMut() -> (u64, u64)) {
     let _ = out.flush();
     let (mut created, mut exported) = (0, 0);
     for line in io::stdin().lock().lines() {
-        let Ok(sections) = line.unwrap_or_default().trim().parse::<usize>() else { break };
+        let Ok(sections) = line.unwrap_or_default().trim().parse::<usize>() else {
+            break;
+        };
         let mut figures = Vec::with_capacity(sections);
         for _ in 0..sections {
             let (spent, seen) = run();

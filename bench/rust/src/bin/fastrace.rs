@@ -43,7 +43,10 @@ fn with_attributes(path: &str) {
     let span = LocalSpan::enter_with_local_parent("child").with_properties(|| {
         [
             ("http.request.method", Cow::Borrowed("GET")),
-            ("http.response.status_code", Cow::Owned(black_box(200_i64).to_string())),
+            (
+                "http.response.status_code",
+                Cow::Owned(black_box(200_i64).to_string()),
+            ),
             ("url.path", Cow::Owned(path.to_owned())),
         ]
     });
@@ -86,11 +89,23 @@ fn main() {
     match case {
         Case::Child | Case::Unsampled => serve::thread(case.section(), children, settle),
         Case::Attributes => serve::thread(case.section(), attributes, settle),
-        Case::Root => serve::thread(case.section(), || (0..ROOTS).for_each(|_| root(true)), settle),
+        Case::Root => serve::thread(
+            case.section(),
+            || (0..ROOTS).for_each(|_| root(true)),
+            settle,
+        ),
         Case::Async => serve::thread(case.section(), || below_root(true, FUTURES, future), settle),
-        Case::Cpu => serve::process(case.section(), || (0..TRACES).for_each(|_| children()), settle),
+        Case::Cpu => serve::process(
+            case.section(),
+            || (0..TRACES).for_each(|_| children()),
+            settle,
+        ),
         Case::CpuAttributes => {
-            serve::process(case.section(), || (0..TRACES).for_each(|_| attributes()), settle);
+            serve::process(
+                case.section(),
+                || (0..TRACES).for_each(|_| attributes()),
+                settle,
+            );
         }
         Case::Memory => load::run(case.section().exported, attributes, settle, || None),
         Case::Startup => {

@@ -27,7 +27,10 @@ fn main() {
         Case::Memory => case::not_offered(),
         _ => {}
     }
-    let section = Section { operations: CHILDREN, exported: 0 };
+    let section = Section {
+        operations: CHILDREN,
+        exported: 0,
+    };
     let reads = || {
         for _ in 0..CHILDREN {
             black_box(ticks());

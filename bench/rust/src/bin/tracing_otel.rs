@@ -22,9 +22,14 @@ fn install(case: Case) -> (SdkTracerProvider, Arc<Totals>) {
         Case::Memory | Case::Startup => BatchConfigBuilder::default(),
         _ => BatchConfigBuilder::default().with_max_queue_size(QUEUE),
     };
-    let processor =
-        BatchSpanProcessor::builder(exporter).with_batch_config(config.build()).build();
-    let sampler = if case == Case::Unsampled { Sampler::AlwaysOff } else { Sampler::AlwaysOn };
+    let processor = BatchSpanProcessor::builder(exporter)
+        .with_batch_config(config.build())
+        .build();
+    let sampler = if case == Case::Unsampled {
+        Sampler::AlwaysOff
+    } else {
+        Sampler::AlwaysOn
+    };
     let provider = SdkTracerProvider::builder()
         .with_span_processor(processor)
         .with_sampler(Sampler::ParentBased(Box::new(sampler)))
@@ -102,9 +107,17 @@ fn main() {
         Case::Attributes => serve::thread(case.section(), attributes, settle),
         Case::Root => serve::thread(case.section(), || (0..ROOTS).for_each(|_| root()), settle),
         Case::Async => serve::thread(case.section(), || below_root(FUTURES, future), settle),
-        Case::Cpu => serve::process(case.section(), || (0..TRACES).for_each(|_| children()), settle),
+        Case::Cpu => serve::process(
+            case.section(),
+            || (0..TRACES).for_each(|_| children()),
+            settle,
+        ),
         Case::CpuAttributes => {
-            serve::process(case.section(), || (0..TRACES).for_each(|_| attributes()), settle);
+            serve::process(
+                case.section(),
+                || (0..TRACES).for_each(|_| attributes()),
+                settle,
+            );
         }
         Case::Memory => load::run(case.section().exported, attributes, settle, || None),
         Case::Startup => {

@@ -76,7 +76,14 @@ fn main() {
         thread::sleep(Duration::from_millis(25));
         0
     };
-    serve::thread(Section { operations: CHILDREN, exported: 0 }, zones, settle);
+    serve::thread(
+        Section {
+            operations: CHILDREN,
+            exported: 0,
+        },
+        zones,
+        settle,
+    );
     // Its destructors wait for a viewer that will never answer.
     std::process::exit(0);
 }
