@@ -115,6 +115,8 @@
 #[allow(unused_extern_crates)]
 extern crate self as codomyrmex_tracing;
 
+#[cfg(doctest)]
+pub mod documents;
 pub mod environment;
 mod registry;
 
@@ -131,8 +133,18 @@ pub use codomyrmex_core::{
     Resource, Sample, Sampler, SamplingDecision, SamplingInput, SamplingResult, Span, SpanContext,
     SpanExporter, SpanGuard, SpanHooks, SpanId, SpanKind, SpanOptions, SpanStatus, SpanView,
     StartedSpan, Stats, TraceId, TraceState, TraceStateError, Tracer, TracerBuilder,
-    UnknownSpanKind, UnknownSpanStatus, Value, current_context, diagnostics, get_current_span,
+    UnknownSpanKind, UnknownSpanStatus, Value, current_context, diagnostics, drawn,
+    get_current_span,
 };
+
+/// The clock that spans read at their start and at their end.
+pub mod clock {
+    #[doc(inline)]
+    pub use codomyrmex_core::clock::ticks;
+}
+
+#[doc(inline)]
+pub use codomyrmex_draw::Style;
 pub use registry::{Registry, flush_registry, get_tracer, get_tracer_with, reset_registry};
 
 /// Traces a function: each call is a span that covers the body.
