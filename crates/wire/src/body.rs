@@ -1,5 +1,8 @@
 use crate::any_value::push_bytes;
+use crate::attribute::SHORT;
+use crate::block::{has_room, push_block};
 use crate::length::{close, open};
+use crate::short::copy;
 use crate::varint;
 
 /// The place of an event's or link's length, from its begin to its end.
@@ -9,17 +12,27 @@ pub struct Mark {
     place: usize,
 }
 
+const NAME: u8 = 0x2a;
+/// Room for a short name with its tag and length.
+const SHORT_NAME: usize = 2 + SHORT;
+
 /// Appends the span's name. Where it is appended again, the later one counts.
 #[inline]
 pub fn push_name(buf: &mut Vec<u8>, name: &str) {
-    const NAME: u8 = 0x2a;
-    if name.len() < 0x80 {
-        buf.reserve(2 + name.len());
-        buf.extend_from_slice(&[NAME, name.len() as u8]);
-        buf.extend_from_slice(name.as_bytes());
-    } else {
-        push_bytes(buf, NAME, name.as_bytes());
+    if name.len() > SHORT || !has_room::<SHORT_NAME>(buf) {
+        return push_any_name(buf, name);
     }
+    push_block::<SHORT_NAME>(buf, |block| {
+        let end = 2 + name.len();
+        block[..2].copy_from_slice(&[NAME, name.len() as u8]);
+        copy::<SHORT>(&mut block[2..end], name.as_bytes());
+        end
+    });
+}
+
+#[inline(never)]
+fn push_any_name(buf: &mut Vec<u8>, name: &str) {
+    push_bytes(buf, NAME, name.as_bytes());
 }
 
 /// Begins an event. Its attributes follow through [`push_attribute`](crate::push_attribute) with

@@ -1,5 +1,5 @@
-use crate::copy::copy;
 use crate::head::SpanHead;
+use crate::short::copy;
 use crate::varint;
 
 /// Tag of `ScopeSpans.spans`.
@@ -25,17 +25,17 @@ pub const fn span_bound(body_len: usize) -> usize {
 /// `body` is what [`push_name`](crate::push_name), [`push_attribute`](crate::push_attribute) and the functions
 /// of events and links made. `None`, and nothing of worth in `out`, where `out` is shorter than
 /// [`span_bound`] of the body or the body is longer than 256 MiB.
-#[inline]
+#[inline(always)]
 pub fn encode_span(out: &mut [u8], head: &SpanHead, body: &[u8]) -> Option<usize> {
     if body.len() > SHORT_BODY {
-        return encode_long(out, head, body, 0);
+        // The copy is what has an address, so that the head itself may stay in registers.
+        let head = *head;
+        return encode_long(out, &head, body, 0);
     }
-    if out.len() < span_bound(body.len()) {
-        return None;
-    }
+    let out = out.get_mut(..span_bound(body.len()))?;
     let at = write_head(out.first_chunk_mut()?, head, body.len());
     let end = at + body.len();
-    copy(out.get_mut(at..end)?, body);
+    copy::<128>(out.get_mut(at..end)?, body);
     Some(end)
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn encode_open(
     }
     let at = write_head(out.first_chunk_mut()?, head, rest);
     let end = at + body.len();
-    copy(out.get_mut(at..end)?, body);
+    copy::<128>(out.get_mut(at..end)?, body);
     Some(end)
 }
 

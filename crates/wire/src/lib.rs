@@ -50,8 +50,8 @@
 mod any_value;
 mod attribute;
 mod attribute_value;
+mod block;
 mod body;
-mod copy;
 mod encode;
 mod error;
 mod event_view;
@@ -62,6 +62,7 @@ mod iter;
 pub mod json;
 mod length;
 mod link_view;
+mod short;
 mod tail;
 mod text;
 mod traces;

@@ -20,6 +20,8 @@ fn same(left: &Span, right: &Span) -> Result<(), TestCaseError> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
     #[test]
     fn official_decoder_reads_our_bytes(spans in proptest::collection::vec(official::span(), 1..3)) {
         let bytes: Vec<u8> = spans.iter().flat_map(official::encode).collect();
@@ -172,10 +174,98 @@ fn every_type_of_value_arrives() {
     for value in values {
         assert_eq!(read_back(value), value.to_value(), "{value:?}");
     }
-    assert_eq!(read_back(format_args!("{}-{}", 1, owned).into()), Value::from("1-owned"));
-    assert_eq!(read_back(format_args!("plain").into()), Value::from("plain"));
+    assert_eq!(
+        read_back(format_args!("{}-{}", 1, owned).into()),
+        Value::from("1-owned")
+    );
+    assert_eq!(
+        read_back(format_args!("plain").into()),
+        Value::from("plain")
+    );
     let nan = read_back(f64::NAN.into());
     assert!(matches!(nan, Value::Double(value) if value.is_nan()));
+}
+
+#[test]
+fn every_length_of_key_and_text_arrives() {
+    for key_len in (0..36).chain([90, 126, 127, 128, 129, 16_384]) {
+        let key = "k".repeat(key_len);
+        for text_len in (0..36).chain([60, 88, 89, 90, 91, 92, 126, 127, 128, 16_384]) {
+            let text = "t".repeat(text_len);
+            let mut body = Vec::new();
+            wire::push_attribute(
+                &mut body,
+                Field::Span,
+                &key,
+                text.as_str().into(),
+                usize::MAX,
+            );
+            let mut roomy = Vec::with_capacity(64 << 10);
+            wire::push_attribute(
+                &mut roomy,
+                Field::Span,
+                &key,
+                text.as_str().into(),
+                usize::MAX,
+            );
+            assert_eq!(body, roomy, "the room that there is does not count");
+            let span = Span::decode(&body[..]).unwrap();
+            assert_eq!(
+                official::to_pairs(&span.attributes),
+                [(key.clone(), Value::from(&text))]
+            );
+            assert_eq!(wire::find_attribute(&body, &key), Some(0..body.len()));
+            assert_eq!(wire::find_attribute(&body, &format!("{key}x")), None);
+        }
+        let numbers = (0..64).flat_map(|bit| {
+            [
+                1_i64 << bit,
+                (1_i64 << bit).wrapping_sub(1),
+                !(1_i64 << bit),
+            ]
+        });
+        let numbers = numbers.map(AttributeValue::Int);
+        for value in numbers.chain([true.into(), false.into(), 0.5.into(), f64::MAX.into()]) {
+            let mut body = Vec::new();
+            wire::push_attribute(&mut body, Field::Link, &key, value, usize::MAX);
+            let mut roomy = Vec::with_capacity(64 << 10);
+            wire::push_attribute(&mut roomy, Field::Link, &key, value, usize::MAX);
+            assert_eq!(body, roomy, "the room that there is does not count");
+            let link =
+                opentelemetry_proto::tonic::trace::v1::span::Link::decode(&body[..]).unwrap();
+            assert_eq!(
+                official::to_pairs(&link.attributes),
+                [(key.clone(), value.to_value())]
+            );
+        }
+    }
+    for name_len in (0..40).chain([126, 127, 128, 16_384]) {
+        let name = "n".repeat(name_len);
+        let mut body = Vec::new();
+        wire::push_name(&mut body, &name);
+        let mut roomy = Vec::with_capacity(64 << 10);
+        wire::push_name(&mut roomy, &name);
+        assert_eq!(body, roomy);
+        assert_eq!(Span::decode(&body[..]).unwrap().name, name);
+    }
+}
+
+#[test]
+fn every_length_of_body_arrives() {
+    for name_len in (0..200).chain([16_300, 16_384]) {
+        let span = Span {
+            trace_id: vec![1; 16],
+            span_id: vec![2; 8],
+            name: "n".repeat(name_len),
+            ..Span::default()
+        };
+        assert_eq!(
+            ScopeSpans::decode(&official::encode(&span)[..])
+                .unwrap()
+                .spans,
+            [span]
+        );
+    }
 }
 
 #[test]
@@ -194,7 +284,7 @@ fn a_long_span_has_a_longer_length() {
         let bytes = official::encode(&span);
         assert_eq!(
             ScopeSpans::decode(&bytes[..]).unwrap().spans,
-            [span.clone()]
+            std::slice::from_ref(&span)
         );
 
         let body = official::body(&span);

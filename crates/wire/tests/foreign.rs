@@ -193,7 +193,7 @@ fn exhaust(view: &SpanView<'_>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
     fn any_encoding_is_read_as_the_official_decoder_reads_it(bytes in span()) {
