@@ -29,7 +29,7 @@
 //! }
 //!
 //! tracer.flush();
-//! assert_eq!(spans.tree_with(&["items"]), "POST /checkout [server] items=3\n╰─ charge ✗ card declined\n   · retry attempt=2\n");
+//! assert_eq!(spans.tree_with(&["items"]), "POST /checkout items=3\n╰─ ✗ charge\n");
 //! assert!(tracer.stats().balanced());
 //! ```
 //!
