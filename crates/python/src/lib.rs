@@ -1,1 +1,43 @@
-//! The Python extension module codomyrmex.telemetry.tracing._native.
+//! The extension module `codomyrmex.telemetry.tracing._native`.
+//!
+//! Decisions, ids, times, books and bytes are the engine's; here Python's objects meet them. What every span goes through is
+//! written on CPython's C API (`hot`, `span`, `current`, `decorator`), everything else with PyO3's macros.
+
+mod attributes;
+mod console;
+mod convert;
+mod current;
+mod decorator;
+mod diagnostics;
+mod encode;
+mod engine;
+mod events;
+mod exception;
+mod finished;
+mod heap_type;
+mod hooks;
+mod hot;
+mod inherit;
+mod kind;
+mod lanes;
+mod links;
+mod module;
+mod sampling;
+mod span;
+mod span_context;
+mod span_data;
+mod span_fields;
+mod span_methods;
+mod status;
+mod text;
+mod times;
+mod traceback;
+mod tracer;
+
+use pyo3::prelude::*;
+
+/// The native half of `codomyrmex.telemetry.tracing`.
+#[pymodule(gil_used = true)]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module::fill(module)
+}

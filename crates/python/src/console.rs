@@ -1,0 +1,1 @@
+//! What ConsoleExporter prints, as text; Python writes it.

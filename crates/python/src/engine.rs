@@ -1,0 +1,129 @@
+//! What the binding needs of the engine, in one place.
+
+use std::time::{Duration, SystemTime};
+
+use codomyrmex_core::binding::{self, Begun, ParentIds, Rules, SpanBody};
+use codomyrmex_core::{Limits, Stats, Tracer, clock};
+use codomyrmex_wire::{SpanHead, SpanTail};
+
+/// What a new span takes from its parent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parent {
+    pub(crate) trace_id: [u64; 2],
+    pub(crate) span_id: u64,
+    /// OTLP's span flags.
+    pub(crate) flags: u16,
+}
+
+/// OTLP's span flags: sampled.
+pub(crate) const SAMPLED: u16 = 1;
+/// The parent came from another process.
+pub(crate) const REMOTE: u16 = 0x200;
+
+/// A tracer of the engine, and what it said of itself when it was made.
+pub(crate) struct Engine {
+    tracer: Tracer,
+    takes_bytes: bool,
+}
+
+impl Engine {
+    pub(crate) fn new(tracer: Tracer) -> Self {
+        let takes_bytes = binding::takes_bytes(&tracer);
+        Self { tracer, takes_bytes }
+    }
+
+    /// Whether finished spans are encoded.
+    #[inline(always)]
+    pub(crate) fn takes_bytes(&self) -> bool {
+        self.takes_bytes
+    }
+
+    /// Whether spans are recorded at all.
+    #[inline(always)]
+    pub(crate) fn is_on(&self) -> bool {
+        binding::is_on(&self.tracer)
+    }
+
+    /// Ids and the sampler's decision; None where that takes [`binding::begin_with`].
+    #[inline(always)]
+    pub(crate) fn begin(&self, parent: Option<Parent>) -> Option<Begun> {
+        let parent = parent.map(|parent| ParentIds {
+            trace_id: parent.trace_id,
+            span_id: parent.span_id,
+            flags: parent.flags as u8,
+            is_remote: parent.flags & REMOTE != 0,
+        });
+        binding::begin(&self.tracer, parent)
+    }
+
+    pub(crate) fn tracer(&self) -> &Tracer {
+        &self.tracer
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        binding::rules(&self.tracer)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.rules().limits
+    }
+
+    /// Counts a finished span and takes it to the exporters of bytes. False where the tracer is off.
+    #[inline(always)]
+    pub(crate) fn emit(&self, head: &SpanHead, body: &SpanBody, tail: &SpanTail<'_>) -> bool {
+        binding::emit(&self.tracer, head, body, tail)
+    }
+
+    /// Counts a finished span that goes to exporters of objects only. False where the tracer is off.
+    #[inline(always)]
+    pub(crate) fn recorded(&self) -> bool {
+        binding::count_recorded(&self.tracer)
+    }
+
+    /// Counts a span that a hook dropped.
+    pub(crate) fn discarded(&self) {
+        binding::count_discarded(&self.tracer);
+    }
+
+    /// Counts a span that was collected unfinished.
+    pub(crate) fn abandoned(&self) {
+        binding::count_abandoned(&self.tracer);
+    }
+
+    /// Counts a call without effect.
+    pub(crate) fn ignored(&self) {
+        binding::count_ignored(&self.tracer);
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.tracer.stats()
+    }
+
+    pub(crate) fn flush(&self, timeout: Duration) -> bool {
+        self.tracer.force_flush(timeout).is_done()
+    }
+
+    pub(crate) fn shut_down(&self, timeout: Duration) -> bool {
+        self.tracer.shutdown_within(timeout).is_done()
+    }
+}
+
+/// Spans of an older generation belong to the process that this one was forked from.
+#[inline(always)]
+pub(crate) fn generation() -> u32 {
+    binding::generation()
+}
+
+#[inline(always)]
+pub(crate) fn ticks() -> u64 {
+    clock::ticks()
+}
+
+#[inline(always)]
+pub(crate) fn to_unix_ns(start: u64, end: u64) -> (u64, u64) {
+    clock::to_unix_ns(start, end)
+}
+
+pub(crate) fn unix_now_ns() -> u64 {
+    clock::unix_ns_of(SystemTime::now())
+}

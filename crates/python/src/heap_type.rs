@@ -1,0 +1,388 @@
+//! Heap types written straight on the C API: owned slots, tables of methods and properties, the way from C to Rust.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_int, c_uint, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use pyo3::exceptions::PySystemError;
+use pyo3::ffi::{self, PyObject};
+use pyo3::prelude::*;
+
+/// One owned reference to a Python object, or none, inside a C-level struct. It is not dropped by itself: the struct's
+/// `tp_dealloc` clears it.
+#[repr(transparent)]
+#[derive(Debug)]
+pub(crate) struct Slot(Cell<*mut PyObject>);
+
+impl Slot {
+    pub(crate) const EMPTY: Slot = Slot(Cell::new(ptr::null_mut()));
+
+    #[inline(always)]
+    pub(crate) fn as_ptr(&self) -> *mut PyObject {
+        self.0.get()
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.get().is_null()
+    }
+
+    /// Takes over the reference `owned`; the old one is given up last, because that may run Python code.
+    ///
+    /// # Safety
+    /// The thread is attached and `owned` is null or an owned reference.
+    #[inline(always)]
+    pub(crate) unsafe fn put(&self, owned: *mut PyObject) {
+        let old = self.0.replace(owned);
+        // SAFETY: `old` was owned by this slot.
+        unsafe { ffi::Py_XDECREF(old) };
+    }
+
+    /// Gives the reference to the caller.
+    #[inline(always)]
+    pub(crate) fn take(&self) -> *mut PyObject {
+        self.0.replace(ptr::null_mut())
+    }
+
+    /// # Safety
+    /// The thread is attached.
+    #[inline(always)]
+    pub(crate) unsafe fn clear(&self) {
+        // SAFETY: see `put`.
+        unsafe { self.put(ptr::null_mut()) };
+    }
+
+    pub(crate) fn get<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: the slot holds null or a live object.
+        unsafe { Bound::from_borrowed_ptr_or_opt(py, self.0.get()) }
+    }
+
+    pub(crate) fn store(&self, value: Bound<'_, PyAny>) {
+        // SAFETY: a `Bound` proves that the thread is attached; `into_ptr` gives an owned reference.
+        unsafe { self.put(value.into_ptr()) };
+    }
+
+    /// # Safety
+    /// To be called from `tp_traverse` with its arguments only.
+    #[inline]
+    pub(crate) unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        let object = self.0.get();
+        if object.is_null() {
+            return 0;
+        }
+        // SAFETY: as the collector demands.
+        unsafe { visit(object, arg) }
+    }
+}
+
+/// A getter: what the property's value is.
+pub(crate) type Get = for<'py> fn(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
+/// A setter: takes the assigned value.
+pub(crate) type Set = for<'py> fn(&Bound<'py, PyAny>, Bound<'py, PyAny>) -> PyResult<()>;
+
+struct Property {
+    get: Get,
+    set: Option<Set>,
+}
+
+/// Collects what a heap type is made of. Tables live as long as the process, as CPython asks.
+pub(crate) struct TypeBuilder {
+    name: &'static CStr,
+    size: usize,
+    flags: std::ffi::c_ulong,
+    slots: Vec<ffi::PyType_Slot>,
+    methods: Vec<ffi::PyMethodDef>,
+    properties: Vec<ffi::PyGetSetDef>,
+    members: Vec<ffi::PyMemberDef>,
+}
+
+impl TypeBuilder {
+    pub(crate) fn new<T>(name: &'static CStr, flags: std::ffi::c_ulong) -> Self {
+        Self {
+            name,
+            size: size_of::<T>(),
+            flags: flags | ffi::Py_TPFLAGS_DEFAULT,
+            slots: Vec::new(),
+            methods: Vec::new(),
+            properties: Vec::new(),
+            members: Vec::new(),
+        }
+    }
+
+    pub(crate) fn slot(mut self, slot: c_int, function: *mut c_void) -> Self {
+        self.slots.push(ffi::PyType_Slot { slot, pfunc: function });
+        self
+    }
+
+    pub(crate) fn doc(self, doc: &'static CStr) -> Self {
+        self.slot(ffi::Py_tp_doc, doc.as_ptr().cast_mut().cast())
+    }
+
+    /// A member that CPython reads itself, such as `__weaklistoffset__`.
+    pub(crate) fn offset(mut self, name: &'static CStr, offset: usize) -> Self {
+        self.members.push(ffi::PyMemberDef {
+            name: name.as_ptr(),
+            type_code: ffi::Py_T_PYSSIZET,
+            offset: offset as ffi::Py_ssize_t,
+            flags: ffi::Py_READONLY,
+            doc: ptr::null(),
+        });
+        self
+    }
+
+    pub(crate) fn method(
+        mut self,
+        name: &'static CStr,
+        function: ffi::PyCFunctionFastWithKeywords,
+        doc: &'static CStr,
+    ) -> Self {
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: function },
+            ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
+    /// A method without keywords.
+    pub(crate) fn plain_method(
+        mut self,
+        name: &'static CStr,
+        function: ffi::PyCFunctionFast,
+        doc: &'static CStr,
+    ) -> Self {
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFast: function },
+            ml_flags: ffi::METH_FASTCALL,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
+    /// A method without arguments.
+    pub(crate) fn bare_method(mut self, name: &'static CStr, function: ffi::PyCFunction, doc: &'static CStr) -> Self {
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunction: function },
+            ml_flags: ffi::METH_NOARGS,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
+    pub(crate) fn property(mut self, name: &'static CStr, get: Get, set: Option<Set>, doc: &'static CStr) -> Self {
+        let property: &'static Property = Box::leak(Box::new(Property { get, set }));
+        self.properties.push(ffi::PyGetSetDef {
+            name: name.as_ptr(),
+            get: Some(get_property),
+            set: set.map(|_| set_property as ffi::setter),
+            doc: doc.as_ptr(),
+            closure: ptr::from_ref(property).cast_mut().cast(),
+        });
+        self
+    }
+
+    /// Makes the type and puts it into the module.
+    pub(crate) fn build(mut self, module: &Bound<'_, PyModule>) -> PyResult<*mut ffi::PyTypeObject> {
+        let slot = |slot, table| ffi::PyType_Slot { slot, pfunc: table };
+        if !self.methods.is_empty() {
+            self.methods.push(ffi::PyMethodDef::zeroed());
+            self.slots.push(slot(ffi::Py_tp_methods, self.methods.leak().as_mut_ptr().cast()));
+        }
+        if !self.properties.is_empty() {
+            self.properties.push(ffi::PyGetSetDef::default());
+            self.slots.push(slot(ffi::Py_tp_getset, self.properties.leak().as_mut_ptr().cast()));
+        }
+        if !self.members.is_empty() {
+            self.members.push(ffi::PyMemberDef::default());
+            self.slots.push(slot(ffi::Py_tp_members, self.members.leak().as_mut_ptr().cast()));
+        }
+        self.slots.push(slot(0, ptr::null_mut()));
+        let mut spec = ffi::PyType_Spec {
+            name: self.name.as_ptr(),
+            basicsize: self.size as c_int,
+            itemsize: 0,
+            flags: self.flags as c_uint,
+            slots: self.slots.leak().as_mut_ptr(),
+        };
+        // SAFETY: the tables are complete, end with an empty entry and are never freed.
+        let made = unsafe {
+            let made = ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, ptr::null_mut());
+            Bound::from_owned_ptr_or_err(module.py(), made)?
+        };
+        let name = self.name.to_str().unwrap_or_default();
+        let short = name.rsplit('.').next().unwrap_or(name);
+        module.add(short, &made)?;
+        Ok(made.into_ptr().cast())
+    }
+}
+
+unsafe extern "C" fn get_property(object: *mut PyObject, property: *mut c_void) -> *mut PyObject {
+    guard(|py| {
+        // SAFETY: `property` is the closure that `TypeBuilder::property` leaked; `object` is alive during the call.
+        let (property, object) = unsafe { (&*property.cast::<Property>(), Bound::from_borrowed_ptr(py, object)) };
+        (property.get)(&object)
+    })
+}
+
+unsafe extern "C" fn set_property(object: *mut PyObject, value: *mut PyObject, property: *mut c_void) -> c_int {
+    guard_status(|py| {
+        // SAFETY: as in `get_property`; a null value means `del`.
+        let (property, object, value) = unsafe {
+            (
+                &*property.cast::<Property>(),
+                Bound::from_borrowed_ptr(py, object),
+                Bound::from_borrowed_ptr_or_opt(py, value),
+            )
+        };
+        match (value, property.set) {
+            (Some(value), Some(set)) => set(&object, value),
+            _ => Err(pyo3::exceptions::PyAttributeError::new_err("this attribute cannot be deleted")),
+        }
+    })
+}
+
+/// Runs Rust code called from C: errors become Python exceptions, and so would a panic.
+pub(crate) fn guard(body: impl for<'py> FnOnce(Python<'py>) -> PyResult<Bound<'py, PyAny>>) -> *mut PyObject {
+    Python::attach(|py| match catch_unwind(AssertUnwindSafe(|| body(py))) {
+        Ok(Ok(value)) => value.into_ptr(),
+        Ok(Err(error)) => {
+            error.restore(py);
+            ptr::null_mut()
+        }
+        Err(_) => {
+            PySystemError::new_err("the tracing extension failed inside").restore(py);
+            ptr::null_mut()
+        }
+    })
+}
+
+/// [`guard`] for C functions that return 0 or -1.
+pub(crate) fn guard_status(body: impl for<'py> FnOnce(Python<'py>) -> PyResult<()>) -> c_int {
+    Python::attach(|py| match catch_unwind(AssertUnwindSafe(|| body(py))) {
+        Ok(Ok(())) => 0,
+        Ok(Err(error)) => {
+            error.restore(py);
+            -1
+        }
+        Err(_) => {
+            PySystemError::new_err("the tracing extension failed inside").restore(py);
+            -1
+        }
+    })
+}
+
+/// The arguments of a METH_FASTCALL | METH_KEYWORDS method.
+#[derive(Clone, Copy)]
+pub(crate) struct Args<'a> {
+    values: *const *mut PyObject,
+    positions: usize,
+    names: *mut PyObject,
+    marker: std::marker::PhantomData<&'a ()>,
+}
+
+impl<'a> Args<'a> {
+    /// # Safety
+    /// The three values are those that CPython called a fastcall method with.
+    #[inline(always)]
+    pub(crate) unsafe fn new(values: *const *mut PyObject, count: ffi::Py_ssize_t, names: *mut PyObject) -> Self {
+        Self { values, positions: count as usize, names, marker: std::marker::PhantomData }
+    }
+
+    #[inline(always)]
+    pub(crate) fn positions(&self) -> usize {
+        self.positions
+    }
+
+    #[inline(always)]
+    pub(crate) fn keywords(&self) -> usize {
+        if self.names.is_null() {
+            return 0;
+        }
+        // SAFETY: the names are a tuple.
+        unsafe { ffi::PyTuple_GET_SIZE(self.names) as usize }
+    }
+
+    /// The argument at a position below [`Args::positions`]; borrowed.
+    #[inline(always)]
+    pub(crate) fn position(&self, at: usize) -> *mut PyObject {
+        debug_assert!(at < self.positions);
+        // SAFETY: the caller stays below the count that CPython gave.
+        unsafe { *self.values.add(at) }
+    }
+
+    /// Name and value of a keyword argument; borrowed.
+    #[inline(always)]
+    pub(crate) fn keyword(&self, at: usize) -> (*mut PyObject, *mut PyObject) {
+        debug_assert!(at < self.keywords());
+        // SAFETY: keyword values follow the positions, in the order of the names.
+        unsafe { (ffi::PyTuple_GET_ITEM(self.names, at as ffi::Py_ssize_t), *self.values.add(self.positions + at)) }
+    }
+
+    /// The arguments by the names of the parameters. The first `required` must be there.
+    pub(crate) fn named<'py, const N: usize>(
+        &self,
+        py: Python<'py>,
+        function: &str,
+        names: [&str; N],
+        required: usize,
+    ) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
+        use pyo3::exceptions::PyTypeError;
+        if self.positions > N {
+            return Err(PyTypeError::new_err(format!(
+                "{function}() takes at most {N} arguments ({} given)",
+                self.positions
+            )));
+        }
+        let mut found = [const { None }; N];
+        for (at, place) in found.iter_mut().enumerate().take(self.positions) {
+            // SAFETY: arguments live as long as the call.
+            *place = Some(unsafe { Bound::from_borrowed_ptr(py, self.position(at)) });
+        }
+        for at in 0..self.keywords() {
+            let (name, value) = self.keyword(at);
+            // SAFETY: as above; keyword names are text.
+            let (name, value) = unsafe {
+                (Bound::from_borrowed_ptr(py, name).cast_into_unchecked::<pyo3::types::PyString>(), Bound::from_borrowed_ptr(py, value))
+            };
+            let name = name.to_string_lossy();
+            let Some(place) = names.iter().position(|n| *n == name) else {
+                return Err(PyTypeError::new_err(format!("{function}() got an unexpected keyword argument '{name}'")));
+            };
+            if found[place].replace(value).is_some() {
+                return Err(PyTypeError::new_err(format!("{function}() got multiple values for argument '{name}'")));
+            }
+        }
+        for (name, value) in names.iter().zip(&found).take(required) {
+            if value.is_none() {
+                return Err(PyTypeError::new_err(format!("{function}() missing required argument: '{name}'")));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Makes the C function of a method from a Rust function `(&Bound<PyAny>, &Args) -> PyResult<Bound<PyAny>>`.
+macro_rules! method {
+    ($function:path) => {{
+        unsafe extern "C" fn call(
+            object: *mut pyo3::ffi::PyObject,
+            values: *const *mut pyo3::ffi::PyObject,
+            count: pyo3::ffi::Py_ssize_t,
+            names: *mut pyo3::ffi::PyObject,
+        ) -> *mut pyo3::ffi::PyObject {
+            $crate::heap_type::guard(|py| {
+                // SAFETY: CPython keeps object and arguments alive during the call.
+                let (object, args) = unsafe {
+                    (pyo3::Bound::from_borrowed_ptr(py, object), $crate::heap_type::Args::new(values, count, names))
+                };
+                $function(&object, &args)
+            })
+        }
+        call as pyo3::ffi::PyCFunctionFastWithKeywords
+    }};
+}
+pub(crate) use method;

@@ -1,0 +1,309 @@
+//! The in-process lane: the finished Span objects of one tracer on their way to one exporter.
+//!
+//! The tenth span exports, on its own thread. Calls of one exporter never overlap: what other threads finish meanwhile is
+//! exported by the thread that is at it, what the exporter itself finishes waits for the next batch. No lock is held while
+//! the exporter runs.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::ffi::{self, PyObject};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+use crate::diagnostics;
+use crate::heap_type::Slot;
+use crate::module::state;
+use crate::span::SpanObject;
+
+/// So many spans wait at most while an exporter is slow.
+const MOST: usize = 16_384;
+
+/// Counters of one lane; what is missing to `recorded` is queued.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) exported: u64,
+    pub(crate) queue_full: u64,
+    pub(crate) export_failed: u64,
+    pub(crate) shutdown: u64,
+    pub(crate) queued: u64,
+}
+
+pub(crate) struct Lane {
+    exporter: Slot,
+    batch: usize,
+    queue: Mutex<Queue>,
+    idle: Condvar,
+}
+
+// SAFETY: the slot and the queued pointers are used with the interpreter attached only, which is one thread at a time.
+unsafe impl Send for Lane {}
+// SAFETY: as above.
+unsafe impl Sync for Lane {}
+
+#[derive(Default)]
+struct Queue {
+    /// Owned references, oldest first.
+    waiting: Vec<*mut PyObject>,
+    /// Which thread is exporting.
+    exporting: Option<usize>,
+    /// So many spans are in that thread's hands.
+    taken: usize,
+    /// Batches that other threads completed meanwhile.
+    handed_over: usize,
+    closed: bool,
+    counts: Counts,
+}
+
+/// A number that tells this thread from all others that live.
+fn this_thread() -> usize {
+    thread_local!(static PLACE: u8 = const { 0 });
+    PLACE.with(|place| std::ptr::from_ref(place).addr())
+}
+
+impl Lane {
+    pub(crate) fn new(exporter: Bound<'_, PyAny>, batch: usize) -> Self {
+        let slot = Slot::EMPTY;
+        slot.store(exporter);
+        Self { exporter: slot, batch: batch.max(1), queue: Mutex::default(), idle: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn exporter<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.exporter.get(py)
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let queue = self.lock();
+        Counts { queued: (queue.waiting.len() + queue.taken) as u64, ..queue.counts }
+    }
+
+    /// Takes a finished span; exports if that completes a batch.
+    ///
+    /// # Safety
+    /// The thread is attached and has no exception set; the span has a tracer.
+    #[inline(always)]
+    pub(crate) unsafe fn push(&self, span: &SpanObject) {
+        let mut queue = self.lock();
+        if queue.closed {
+            queue.counts.shutdown += 1;
+            return;
+        }
+        if queue.waiting.len() >= MOST {
+            queue.counts.queue_full += 1;
+            return;
+        }
+        // SAFETY: the span is alive.
+        queue.waiting.push(unsafe { ffi::Py_NewRef(span.as_ptr()) });
+        let waiting = queue.waiting.len();
+        if waiting == 1 {
+            drop(queue);
+            state().keep(span.tracer.as_ptr());
+            // With a batch size of one the first span is the last of its batch.
+            if self.batch > 1 {
+                return;
+            }
+            queue = self.lock();
+        }
+        if queue.waiting.len() >= self.batch {
+            self.completed(queue, span.tracer.as_ptr());
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn completed(&self, mut queue: MutexGuard<'_, Queue>, tracer: *mut PyObject) {
+        let me = this_thread();
+        match queue.exporting {
+            Some(thread) if thread == me => {}
+            Some(_) => {
+                if queue.waiting.len() % self.batch == 0 {
+                    queue.handed_over += 1;
+                }
+            }
+            None => {
+                queue.exporting = Some(me);
+                queue.handed_over = queue.waiting.len() / self.batch;
+                drop(queue);
+                Python::attach(|py| self.export_batches(py, tracer, false));
+            }
+        }
+    }
+
+    /// Exports as this lane's exporting thread: whole batches that were handed over, or with `all` everything that waits now.
+    fn export_batches(&self, py: Python<'_>, tracer: *mut PyObject, all: bool) -> bool {
+        let mut well = true;
+        let mut left = self.lock().waiting.len();
+        loop {
+            let mut queue = self.lock();
+            let size = if all {
+                left.min(self.batch).min(queue.waiting.len())
+            } else if queue.handed_over > 0 && queue.waiting.len() >= self.batch {
+                queue.handed_over -= 1;
+                self.batch
+            } else {
+                0
+            };
+            if size == 0 {
+                queue.exporting = None;
+                queue.handed_over = 0;
+                let nothing_waits = queue.waiting.is_empty();
+                drop(queue);
+                self.idle.notify_all();
+                if nothing_waits {
+                    state().release(tracer);
+                }
+                return well;
+            }
+            left -= size.min(left);
+            let spans: Vec<*mut PyObject> = queue.waiting.drain(..size).collect();
+            queue.taken = size;
+            drop(queue);
+            let exported = self.export(py, spans);
+            let mut queue = self.lock();
+            queue.taken = 0;
+            if exported {
+                queue.counts.exported += size as u64;
+            } else {
+                queue.counts.export_failed += size as u64;
+                well = false;
+            }
+        }
+    }
+
+    /// One call of the exporter, which gets a list that is its own to keep.
+    fn export(&self, py: Python<'_>, spans: Vec<*mut PyObject>) -> bool {
+        // SAFETY: the list takes over the owned references.
+        let list = unsafe {
+            let list = ffi::PyList_New(spans.len() as ffi::Py_ssize_t);
+            if list.is_null() {
+                ffi::PyErr_Clear();
+                for span in spans {
+                    ffi::Py_DECREF(span);
+                }
+                return false;
+            }
+            for (at, span) in spans.into_iter().enumerate() {
+                ffi::PyList_SET_ITEM(list, at as ffi::Py_ssize_t, span);
+            }
+            Bound::from_owned_ptr(py, list)
+        };
+        let Some(exporter) = self.exporter.get(py) else { return false };
+        match exporter.call_method1(pyo3::intern!(py, "export"), (list,)) {
+            Ok(result) => !result.is(&*pyo3::types::PyBool::new(py, false)),
+            Err(error) => {
+                swallow(py, &error, "an exporter raised in export(); its spans are lost");
+                false
+            }
+        }
+    }
+
+    /// Exports everything that waits. False where the exporter failed or the time was up before its turn.
+    pub(crate) fn flush(&self, py: Python<'_>, tracer: *mut PyObject, timeout: Duration) -> bool {
+        let me = this_thread();
+        let deadline = Instant::now().checked_add(timeout);
+        loop {
+            let mut queue = self.lock();
+            match queue.exporting {
+                None => {
+                    if queue.waiting.is_empty() {
+                        return true;
+                    }
+                    queue.exporting = Some(me);
+                    drop(queue);
+                    return self.export_batches(py, tracer, true);
+                }
+                // Called by the exporter itself: what waits goes with the next batch.
+                Some(thread) if thread == me => return true,
+                Some(_) => {
+                    drop(queue);
+                    let left = deadline.map_or(Duration::MAX, |d| d.saturating_duration_since(Instant::now()));
+                    if left.is_zero() {
+                        return false;
+                    }
+                    py.detach(|| {
+                        let queue = self.lock();
+                        if queue.exporting.is_some() {
+                            // Waits in short turns, so that Ctrl-C is seen.
+                            drop(self.idle.wait_timeout(queue, left.min(Duration::from_millis(100))));
+                        }
+                    });
+                    if let Err(error) = py.check_signals() {
+                        error.restore(py);
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Calls a method of the exporter that it need not have.
+    pub(crate) fn call(&self, py: Python<'_>, method: &str) -> bool {
+        let Some(exporter) = self.exporter.get(py) else { return true };
+        let Ok(method) = exporter.getattr(method) else { return true };
+        match method.call0() {
+            Ok(_) => true,
+            Err(error) => {
+                swallow(py, &error, "an exporter raised in flush() or shutdown()");
+                false
+            }
+        }
+    }
+
+    /// What comes from now on is counted and dropped. False if that was so already.
+    pub(crate) fn close(&self) -> bool {
+        !std::mem::replace(&mut self.lock().closed, true)
+    }
+
+    /// In a forked child: the parent exports what waits, and no other thread is exporting here.
+    pub(crate) fn forget(&self) {
+        let mut queue = self.lock();
+        let waiting = std::mem::take(&mut queue.waiting);
+        *queue = Queue { closed: queue.closed, ..Queue::default() };
+        drop(queue);
+        for span in waiting {
+            // SAFETY: the fork hook runs attached; the queue owned the span.
+            unsafe { ffi::Py_DECREF(span) };
+        }
+    }
+
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let visit_one = |object: *mut PyObject| {
+            // SAFETY: a borrowed look at an owned reference; `ManuallyDrop` gives nothing up.
+            let object = unsafe { std::mem::transmute::<*mut PyObject, Option<std::mem::ManuallyDrop<Py<PyAny>>>>(object) };
+            match &object {
+                Some(object) => visit.call(&**object),
+                None => Ok(()),
+            }
+        };
+        visit_one(self.exporter.as_ptr())?;
+        if let Ok(queue) = self.queue.try_lock() {
+            for span in &queue.waiting {
+                visit_one(*span)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// The thread is attached.
+    pub(crate) unsafe fn clear(&self) {
+        // SAFETY: as promised by the caller.
+        unsafe { self.exporter.clear() };
+        self.forget();
+    }
+}
+
+/// What user code raised never reaches the application. Ctrl-C is delivered again, to the main thread.
+pub(crate) fn swallow(py: Python<'_>, error: &PyErr, message: &str) {
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        // SAFETY: attached; simulates the signal that was taken from the application.
+        unsafe { ffi::PyErr_SetInterrupt() };
+        return;
+    }
+    diagnostics::report(py, message, Some(error));
+}

@@ -1,0 +1,168 @@
+//! The extension module: its state, its types, what runs at exit and after a fork.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use codomyrmex_core::binding::SpanBody;
+use pyo3::ffi::{self, PyObject};
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
+
+use crate::span_context::SpanContext;
+use crate::tracer::Tracer;
+
+/// Every Python object that the module itself holds. PyO3 lets a process have one such module, so there is one state.
+pub(crate) struct State {
+    pub(crate) span_type: *mut ffi::PyTypeObject,
+    /// The context variable of the current span.
+    pub(crate) current: *mut PyObject,
+    pub(crate) kind: *mut PyObject,
+    pub(crate) name: *mut PyObject,
+    pub(crate) service_name: *mut PyObject,
+    /// The attributes of code objects that name a frame.
+    pub(crate) code_file: *mut PyObject,
+    pub(crate) code_name: *mut PyObject,
+    /// The members of SpanKind and SpanStatus in OTLP's order.
+    pub(crate) kinds: [Cell<*mut PyObject>; 5],
+    pub(crate) statuses: [Cell<*mut PyObject>; 3],
+    /// The body that the last span was encoded in, for the next one.
+    pub(crate) spare_body: Cell<SpanBody>,
+    /// Tracers with spans that wait: kept alive until these are exported.
+    unflushed: Mutex<Vec<usize>>,
+    /// Weak references to all tracers.
+    tracers: Mutex<Vec<Py<PyWeakrefReference>>>,
+}
+
+// SAFETY: the pointers are used with the interpreter attached only, which is one thread at a time.
+unsafe impl Send for State {}
+// SAFETY: as above.
+unsafe impl Sync for State {}
+
+static STATE: AtomicPtr<State> = AtomicPtr::new(ptr::null_mut());
+
+/// The module's state. It exists before any of the module's types does.
+#[inline(always)]
+pub(crate) fn state() -> &'static State {
+    // SAFETY: set once, before the types that use it, and never freed.
+    unsafe { &*STATE.load(Ordering::Relaxed) }
+}
+
+impl State {
+    /// Keeps a tracer alive while spans wait in it.
+    pub(crate) fn keep(&self, tracer: *mut PyObject) {
+        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !unflushed.contains(&tracer.addr()) {
+            // SAFETY: called attached, with a live tracer.
+            unsafe { ffi::Py_INCREF(tracer) };
+            unflushed.push(tracer.expose_provenance());
+        }
+    }
+
+    /// Undoes [`State::keep`]. The caller holds a reference of its own.
+    pub(crate) fn release(&self, tracer: *mut PyObject) {
+        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = unflushed.iter().position(|kept| *kept == tracer.addr()) {
+            unflushed.swap_remove(at);
+            drop(unflushed);
+            // SAFETY: `keep` took this reference.
+            unsafe { ffi::Py_DECREF(tracer) };
+        }
+    }
+
+    /// Remembers a new tracer for the exit.
+    pub(crate) fn watch(&self, tracer: &Bound<'_, PyAny>) -> PyResult<()> {
+        let reference = PyWeakrefReference::new(tracer)?.unbind();
+        let py = tracer.py();
+        let mut tracers = self.tracers.lock().unwrap_or_else(PoisonError::into_inner);
+        if tracers.len().is_power_of_two() {
+            tracers.retain(|tracer| tracer.bind(py).upgrade().is_some());
+        }
+        tracers.push(reference);
+        Ok(())
+    }
+
+    fn live<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, Tracer>> {
+        let tracers = self.tracers.lock().unwrap_or_else(PoisonError::into_inner);
+        tracers.iter().filter_map(|tracer| tracer.bind(py).upgrade_as::<Tracer>().ok().flatten()).collect()
+    }
+}
+
+/// The current span, which can be written to; None where there is none.
+#[pyfunction]
+fn get_current_span(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: attached; the reference is owned.
+    unsafe { Bound::from_owned_ptr_or_opt(py, crate::current::get()) }
+}
+
+#[pyfunction]
+fn at_exit(py: Python<'_>) {
+    for tracer in state().live(py) {
+        if let Err(error) = tracer.call_method0("shutdown") {
+            crate::lanes::swallow(py, &error, "a tracer could not be shut down at exit");
+        }
+    }
+}
+
+#[pyfunction]
+fn after_fork(py: Python<'_>) {
+    for tracer in state().live(py) {
+        crate::tracer::forget(&tracer);
+        state().release(tracer.as_ptr());
+    }
+}
+
+/// Fills the module.
+pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let word = |text: &str| PyString::intern(py, text).into_ptr();
+    // SAFETY: attached; the new variable is owned by the state.
+    let current = unsafe {
+        let name = c"codomyrmex.current_span".as_ptr();
+        Bound::from_owned_ptr_or_err(py, ffi::PyContextVar_New(name, ptr::null_mut()))?.into_ptr()
+    };
+    let state: *mut State = Box::into_raw(Box::new(State {
+        span_type: ptr::null_mut(),
+        current,
+        kind: word("kind"),
+        name: word("name"),
+        service_name: word("service.name"),
+        code_file: word("co_filename"),
+        code_name: word(if py.version_info() >= (3, 11) { "co_qualname" } else { "co_name" }),
+        kinds: [const { Cell::new(ptr::null_mut()) }; 5],
+        statuses: [const { Cell::new(ptr::null_mut()) }; 3],
+        spare_body: Cell::new(SpanBody::new()),
+        unflushed: Mutex::default(),
+        tracers: Mutex::default(),
+    }));
+    // SAFETY: not shared before the store below.
+    unsafe { (*state).span_type = crate::span::build(module)? };
+    STATE.store(state, Ordering::Release);
+    module.add_class::<SpanContext>()?;
+    module.add_class::<Tracer>()?;
+    add_hot_method(&py.get_type::<Tracer>())?;
+    module.add_function(wrap_pyfunction!(get_current_span, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::kind::register, module)?)?;
+    py.import("atexit")?.call_method1("register", (wrap_pyfunction!(at_exit, module)?,))?;
+    let options = pyo3::types::PyDict::new(py);
+    options.set_item("after_in_child", wrap_pyfunction!(after_fork, module)?)?;
+    if let Ok(register) = py.import("os")?.getattr("register_at_fork") {
+        register.call((), Some(&options))?;
+    }
+    Ok(())
+}
+
+/// `Tracer.span` is written on the C API, the rest of the class is not.
+fn add_hot_method(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
+    let method = Box::leak(Box::new(ffi::PyMethodDef {
+        ml_name: c"span".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: crate::hot::span_method },
+        ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+        ml_doc: c"A span for a with block or a function: span(name, kind=INTERNAL, attributes=None, **attributes)".as_ptr(),
+    }));
+    // SAFETY: the definition is never freed; the descriptor checks its receiver's class.
+    let method =
+        unsafe { Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewMethod(class.as_ptr().cast(), method))? };
+    class.setattr("span", method)
+}

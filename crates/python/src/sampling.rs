@@ -1,0 +1,61 @@
+//! Starts that are not plain: a sampler of the user's own, and a tracer that is switched off.
+
+use codomyrmex_core::binding::{self, Begun};
+use codomyrmex_core::{SpanContext, SpanId, SpanKind, TraceId};
+use pyo3::prelude::*;
+
+use crate::convert;
+use crate::engine::{self, Parent};
+use crate::span::{OPEN, SpanObject};
+use crate::tracer::Tracer;
+use crate::text;
+
+/// A span of a tracer that is off carries its parent's ids: what comes in goes out.
+#[cold]
+pub(crate) fn pass_through(span: &SpanObject, parent: Option<Parent>) {
+    if let Some(parent) = parent {
+        span.trace_id.set(parent.trace_id);
+        span.span_id.set(parent.span_id);
+        span.parent_id.set(0);
+        span.otlp_flags.set(parent.flags);
+    }
+    span.phase.set(OPEN);
+    // SAFETY: spans begin with the thread attached.
+    unsafe { span.clear_pairs() };
+}
+
+/// Asks a sampler that wants to see name, kind and attributes.
+#[cold]
+pub(crate) fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Parent>) -> Begun {
+    Python::attach(|py| {
+        let parent = parent.map(|parent| {
+            let mut context = SpanContext::new(TraceId::from_words(parent.trace_id), SpanId::from_word(parent.span_id));
+            context.sampled = parent.flags & engine::SAMPLED != 0;
+            context.is_remote = parent.flags & engine::REMOTE != 0;
+            context
+        });
+        // SAFETY: attached; the name is owned by the span.
+        let name = unsafe { text::lossy(span.name.as_ptr()) }.into_owned();
+        let mut initial = Vec::new();
+        for at in 0..usize::from(span.pair_count.get()) {
+            let pair = span.pair(at);
+            // SAFETY: the pair owns both.
+            let (key, value) =
+                unsafe { (Bound::from_borrowed_ptr(py, pair.key), Bound::from_borrowed_ptr(py, pair.value)) };
+            initial.push((convert::text(&key), convert::value(&value)));
+        }
+        let kind = SpanKind::from_otlp(span.kind.get());
+        let (begun, decision) =
+            binding::begin_with(tracer.engine().tracer(), parent.as_ref(), &name, kind, &initial, &[]);
+        if begun.sampled {
+            for (key, value) in &decision.attributes {
+                if let Ok(value) = crate::convert::to_python(py, value) {
+                    let key = pyo3::types::PyString::new(py, key);
+                    // SAFETY: attached; key and value are owned here.
+                    unsafe { crate::hot::set_pair(span, key.as_ptr(), value.as_ptr()) };
+                }
+            }
+        }
+        begun
+    })
+}

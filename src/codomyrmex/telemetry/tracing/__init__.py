@@ -1,0 +1,5 @@
+"""Distributed tracing on a native engine."""
+
+from codomyrmex.telemetry.tracing._native import get_current_span
+from codomyrmex.telemetry.tracing.models import Span, SpanContext, SpanKind, SpanStatus
+from codomyrmex.telemetry.tracing._native import Tracer
