@@ -46,6 +46,7 @@ pub(crate) fn push_bytes(buf: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
 }
 
 /// Appends one `KeyValue` of any kind and size; true if something was cut.
+#[inline(never)]
 pub(crate) fn push_key_value(
     buf: &mut Vec<u8>,
     tag: u8,

@@ -52,19 +52,8 @@ pub fn push_attribute(
         AttributeValue::Int(value) => push_int(buf, field as u8, key, value),
         AttributeValue::Bool(value) => push_bool(buf, field as u8, key, value),
         AttributeValue::Double(value) => push_double(buf, field as u8, key, value),
-        value => push_other(buf, field as u8, key, value, limit),
+        value => push_key_value(buf, field as u8, key, value, limit),
     }
-}
-
-#[inline(never)]
-fn push_other(
-    buf: &mut Vec<u8>,
-    tag: u8,
-    key: &str,
-    value: AttributeValue<'_>,
-    limit: usize,
-) -> bool {
-    push_key_value(buf, tag, key, value, limit)
 }
 
 /// The start of a short attribute: `tag length 0a key-length`, for `behind_key` bytes behind the key.

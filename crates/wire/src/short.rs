@@ -88,9 +88,10 @@ mod tests {
         let source: Vec<u8> = (0..32).collect();
         for length in 0..=source.len() {
             let left = &source[..length];
-            assert!(equal(left, &left.to_vec()));
+            let same = left.to_vec();
+            assert!(equal(left, &same));
             for at in 0..length {
-                let mut right = left.to_vec();
+                let mut right = same.clone();
                 right[at] ^= 0x80;
                 assert!(!equal(left, &right), "{length} {at}");
             }
