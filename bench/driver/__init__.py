@@ -1,0 +1,1 @@
+"""Drives the workers in rounds and writes down what came of it."""

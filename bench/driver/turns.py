@@ -1,0 +1,134 @@
+"""Workers that take turns: A B C A B C …, so that whatever drifts hits all alike."""
+
+import os
+import re
+import select
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from driver.figures import Figure
+from driver.plan import Plan, say
+
+SECTIONS = 5
+PATIENCE_SECONDS = 180
+
+
+class WorkerFailed(Exception):
+    """A worker ended, or said nothing for too long."""
+
+
+class Worker:
+    """A process that serves one case of one peer over its standard streams."""
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        before: Callable[[], None],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.command = " ".join(map(str, command))
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=dict(environment) if environment is not None else None,
+            preexec_fn=before,
+        )
+        self.pending = b""
+
+    def line(self) -> str:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        stream = self.process.stdout.fileno()
+        while b"\n" not in self.pending:
+            ready, _, _ = select.select([stream], [], [], max(0.0, deadline - time.monotonic()))
+            chunk = os.read(stream, 1 << 16) if ready else b""
+            if not chunk:
+                self.kill()
+                raise WorkerFailed(f"no answer from: {self.command}")
+            self.pending += chunk
+        line, _, self.pending = self.pending.partition(b"\n")
+        return line.decode()
+
+    def turn(self, sections: int) -> list[float]:
+        self.process.stdin.write(f"{sections}\n".encode())
+        self.process.stdin.flush()
+        return [float(figure) for figure in self.line().split()]
+
+    def close(self) -> tuple[int, int]:
+        """Spans created and exported. The process is not waited for: some peers take their time to end."""
+        self.process.stdin.close()
+        created, exported = map(int, re.findall(r"\d+", self.line()))
+        self.kill()
+        return created, exported
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def take_turns(
+    plan: Plan,
+    commands: Mapping[str, Sequence[str | Path]],
+    environment: Mapping[str, str] | None = None,
+    may_lose: bool = False,
+) -> dict[str, Figure]:
+    """Figures of one case for every peer that offers it. `commands` starts each peer's worker."""
+    workers: dict[str, Worker] = {}
+    try:
+        for peer, command in commands.items():
+            worker = Worker(command, plan.pin(), environment)
+            try:
+                if worker.line() == "ready":
+                    workers[peer] = worker
+                else:
+                    worker.kill()
+            except WorkerFailed as failure:
+                say(f"    {peer}: {failure}")
+        figures = {peer: Figure() for peer in workers}
+        for worker in workers.values():
+            worker.turn(SECTIONS)
+        for _ in range(plan.rounds):
+            for peer, worker in workers.items():
+                figures[peer].add(worker.turn(SECTIONS))
+        for peer, worker in workers.items():
+            created, exported = worker.close()
+            if not may_lose:
+                figures[peer].lost = created - exported
+        return figures
+    finally:
+        for worker in workers.values():
+            worker.kill()
+
+
+def launch(
+    plan: Plan, commands: Mapping[str, Sequence[str | Path]], environment: Mapping[str, str] | None = None
+) -> dict[str, Figure]:
+    """How long whole processes take, in ms, each started many times in rounds."""
+    figures = {peer: Figure() for peer in commands}
+    for start in range(plan.launches + 1):
+        for peer, command in commands.items():
+            began = time.perf_counter_ns()
+            ended = subprocess.run(
+                command, env=environment, preexec_fn=plan.pin(), stdout=subprocess.DEVNULL, check=False
+            )
+            took = (time.perf_counter_ns() - began) / 1e6
+            if ended.returncode:
+                raise WorkerFailed(f"status {ended.returncode}: {' '.join(map(str, command))}")
+            # The first start reads the files from disk.
+            if start:
+                figures[peer].add([took])
+    return figures
+
+
+def above(figures: dict[str, Figure], base: str) -> dict[str, Figure]:
+    """The same figures less those of `base` in the same round, without `base`. Never below a microsecond."""
+    floor = figures[base]
+    result = {}
+    for peer, figure in figures.items():
+        if peer != base:
+            turns = [max(a - b, 0.001) for a, b in zip(figure.turns, floor.turns, strict=True)]
+            # A median of differences, so that a single slow start of the base makes no figure.
+            result[peer] = Figure(turns, max(figure.least - floor.least, 0.001))
+    return result
