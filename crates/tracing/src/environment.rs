@@ -126,9 +126,7 @@ impl Environment {
         let limits = reader.limits();
         let resource = reader.resource();
         let settings = Settings {
-            disabled: reader
-                .parsed("SDK_DISABLED", |text| parse_bool(text))
-                .unwrap_or(false),
+            disabled: reader.parsed("SDK_DISABLED", parse_bool).unwrap_or(false),
             service_name: reader
                 .first("SERVICE_NAME")
                 .map(|(_, value)| value.to_owned())

@@ -132,7 +132,7 @@ pub use codomyrmex_core::{
     ParentBased, ParseIdError, ParseRedactError, ParseResourceError, ParseSamplerError, Redact,
     Resource, Sample, Sampler, SamplingDecision, SamplingInput, SamplingResult, Span, SpanContext,
     SpanExporter, SpanGuard, SpanHooks, SpanId, SpanKind, SpanOptions, SpanStatus, SpanView,
-    StartedSpan, Stats, TraceId, TraceState, TraceStateError, Tracer, TracerBuilder,
+    StartedSpan, Stats, Style, TraceId, TraceState, TraceStateError, Tracer, TracerBuilder,
     UnknownSpanKind, UnknownSpanStatus, Value, current_context, diagnostics, drawn,
     get_current_span,
 };
@@ -143,8 +143,6 @@ pub mod clock {
     pub use codomyrmex_core::clock::ticks;
 }
 
-#[doc(inline)]
-pub use codomyrmex_draw::Style;
 pub use registry::{Registry, flush_registry, get_tracer, get_tracer_with, reset_registry};
 
 /// Traces a function: each call is a span that covers the body.

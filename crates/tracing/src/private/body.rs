@@ -21,3 +21,9 @@ pub fn in_span_then<F: Future>(
         poll
     })
 }
+
+/// Calls it. A closure in this place is known to be called once, so that it may give away what it captured.
+#[inline(always)]
+pub fn run<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
