@@ -156,23 +156,16 @@ impl Baggage {
         let mut baggage = Baggage::new();
         let mut decoder = BaggageDecoder::new();
         for value in values {
-            decoder.read(value, |key, value, metadata| {
-                baggage.insert_decoded(key, value, metadata);
-            });
+            decoder.read(value, |member| baggage.insert_decoded(member));
         }
         (baggage, decoder.dropped())
     }
 
-    pub(crate) fn insert_decoded(
-        &mut self,
-        key: Cow<'_, str>,
-        value: Cow<'_, str>,
-        metadata: &str,
-    ) {
+    pub(crate) fn insert_decoded(&mut self, member: BaggageMember<'_>) {
         self.put(Member {
-            key: key.into_owned(),
-            value: value.into_owned(),
-            metadata: metadata.to_owned(),
+            key: member.key.into_owned(),
+            value: member.value.into_owned(),
+            metadata: member.metadata.to_owned(),
         });
     }
 }
@@ -315,6 +308,17 @@ impl<'r> BaggageEncoder<'r> {
     }
 }
 
+/// One member that a [`BaggageDecoder`] read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaggageMember<'a> {
+    /// The key, decoded.
+    pub key: Cow<'a, str>,
+    /// The value, decoded.
+    pub value: Cow<'a, str>,
+    /// The properties behind the value, as they stood there.
+    pub metadata: &'a str,
+}
+
 /// Reads `baggage` headers member by member, for callers that keep their members elsewhere than in a [`Baggage`].
 #[derive(Debug, Default)]
 pub struct BaggageDecoder {
@@ -333,13 +337,9 @@ impl BaggageDecoder {
         }
     }
 
-    /// Reads one header's value and hands out key, value and metadata of each well-formed member within the limits,
-    /// which hold for all headers read together.
-    pub fn read<'a>(
-        &mut self,
-        header: &'a str,
-        mut member: impl FnMut(Cow<'a, str>, Cow<'a, str>, &'a str),
-    ) {
+    /// Reads one header's value and hands each well-formed member within the limits to `take`. The limits hold for all
+    /// headers read together. A key may come twice; the last one counts.
+    pub fn read<'a>(&mut self, header: &'a str, mut take: impl FnMut(BaggageMember<'a>)) {
         for text in header.split(',') {
             let size = text.len() + usize::from(self.bytes != 0);
             let trimmed = text.trim_matches(SPACE);
@@ -351,10 +351,10 @@ impl BaggageDecoder {
                 continue;
             }
             self.bytes += size;
-            match split_member(trimmed) {
-                Some((key, value, metadata)) => {
+            match parse_member(trimmed) {
+                Some(member) => {
                     self.members += 1;
-                    member(percent::decode(key), percent::decode(value), metadata);
+                    take(member);
                 }
                 None => self.dropped += 1,
             }
@@ -369,15 +369,19 @@ impl BaggageDecoder {
 
 const SPACE: [char; 2] = [' ', '\t'];
 
-fn split_member(text: &str) -> Option<(&str, &str, &str)> {
+fn parse_member(text: &str) -> Option<BaggageMember<'_>> {
     let (pair, metadata) = text.split_once(';').unwrap_or((text, ""));
     let (key, value) = pair.split_once('=')?;
     let (key, value) = (key.trim_matches(SPACE), value.trim_matches(SPACE));
     let metadata = metadata.trim_matches(SPACE);
     let key_is_token = !key.is_empty() && key.bytes().all(|byte| is_token(byte) || byte == b'%');
     // More than W3C allows is read, as long as it does no harm: spaces and quotes are sent by some.
-    let value_is_harmless = !value.chars().any(char::is_control);
-    (key_is_token && value_is_harmless && is_metadata(metadata)).then_some((key, value, metadata))
+    let value_is_harmless = !percent::has_control(value);
+    (key_is_token && value_is_harmless && is_metadata(metadata)).then(|| BaggageMember {
+        key: percent::decode(key),
+        value: percent::decode(value),
+        metadata,
+    })
 }
 
 /// RFC 9110's `token` characters, but for the percent sign, which stands for encoding here.

@@ -6,8 +6,8 @@ use crate::percent;
 use crate::text_id::TextIds;
 use crate::traceparent::{LENGTH, TraceParent};
 use crate::{
-    Baggage, BaggageDecoder, EncodedBaggage, HeaderSource, Redact, SpanContext, SpanId, TraceId,
-    TraceState,
+    Baggage, BaggageDecoder, BaggageMember, EncodedBaggage, HeaderSource, Redact, SpanContext,
+    SpanId, TraceId, TraceState,
 };
 
 /// The longest text id that a header carries, encoded, in bytes; instead of a longer one its hash is sent.
@@ -171,25 +171,23 @@ impl SpanContext {
     pub fn extract(headers: &(impl HeaderSource + ?Sized)) -> Option<(SpanContext, usize)> {
         let mut baggage = Baggage::new();
         let (mut context, dropped) =
-            SpanContext::extract_with(headers, &mut |key, value, metadata| {
-                baggage.insert_decoded(key, value, metadata);
-            })?;
+            SpanContext::extract_with(headers, &mut |member| baggage.insert_decoded(member))?;
         context.baggage = baggage;
         Some((context, dropped))
     }
 
-    /// As [`extract`](SpanContext::extract), handing key, value and metadata of each member of the baggage to `member` instead of
-    /// keeping them. A key may come twice; the last one counts.
+    /// As [`extract`](SpanContext::extract), handing each member of the baggage to `take` instead of keeping them. A key may
+    /// come twice; the last one counts.
     pub fn extract_with(
         headers: &(impl HeaderSource + ?Sized),
-        member: &mut dyn FnMut(Cow<'_, str>, Cow<'_, str>, &str),
+        take: &mut dyn FnMut(BaggageMember<'_>),
     ) -> Option<(SpanContext, usize)> {
         let context = match traceparent(headers) {
             Some(parent) => beside_traceparent(headers, parent),
             None => without_traceparent(headers)?,
         };
         let mut decoder = BaggageDecoder::new();
-        headers.each("baggage", &mut |value| decoder.read(value, &mut *member));
+        headers.each("baggage", &mut |value| decoder.read(value, &mut *take));
         Some((context, decoder.dropped()))
     }
 }
@@ -221,10 +219,16 @@ fn beside_traceparent(headers: &(impl HeaderSource + ?Sized), parent: TraceParen
     let mut same_trace = false;
     let mut same_span = false;
     headers.each("x-trace-id", &mut |value| {
-        same_trace |= restores(value, |text| texts.trace_id_if(text, parent.trace_id));
+        let digits = &mut [0; 32];
+        same_trace |= restores(value, parent.trace_id.write_hex(digits), |text| {
+            texts.trace_id_if(text, parent.trace_id)
+        });
     });
     headers.each("x-span-id", &mut |value| {
-        same_span |= restores(value, |text| texts.span_id_if(text, parent.span_id));
+        let digits = &mut [0; 16];
+        same_span |= restores(value, parent.span_id.write_hex(digits), |text| {
+            texts.span_id_if(text, parent.span_id)
+        });
     });
     let mut context = SpanContext::new(parent.trace_id, parent.span_id);
     // Somebody who does not know the `X-…` headers may have passed on those of an earlier span.
@@ -245,11 +249,12 @@ fn beside_traceparent(headers: &(impl HeaderSource + ?Sized), parent: TraceParen
     context
 }
 
-/// Whether the header's value, decoded or (from one who does not encode) as it stands, is accepted.
-fn restores(value: &str, mut accept: impl FnMut(&str) -> bool) -> bool {
+/// Whether the header's value is these digits or, decoded or (from one who does not encode) as it stands, is accepted.
+fn restores(value: &str, digits: &str, mut accept: impl FnMut(&str) -> bool) -> bool {
     let value = trimmed(value);
-    is_acceptable(value)
-        && (accept(&percent::decode(value)) || value.contains('%') && accept(value))
+    value == digits
+        || is_acceptable(value)
+            && (accept(&percent::decode(value)) || value.contains('%') && accept(value))
 }
 
 fn without_traceparent(headers: &(impl HeaderSource + ?Sized)) -> Option<SpanContext> {
@@ -281,7 +286,7 @@ fn only_value(headers: &(impl HeaderSource + ?Sized), name: &str) -> Option<Stri
 }
 
 fn is_acceptable(text: &str) -> bool {
-    !text.is_empty() && text.len() <= LONGEST_TEXT_ID && !text.chars().any(char::is_control)
+    !text.is_empty() && text.len() <= LONGEST_TEXT_ID && !percent::has_control(text)
 }
 
 fn trimmed(value: &str) -> &str {
@@ -426,6 +431,15 @@ mod tests {
         assert_eq!(context.span_id_text(), SPAN);
         assert_eq!(context.parent_span_id, None);
         assert!(!context.sampled);
+    }
+
+    #[test]
+    fn a_text_id_that_was_not_encoded_is_restored_too() {
+        for text in ["50%41", "Zoë"] {
+            let carries = format!("00-{}-{SPAN}-01", TraceId::from_text(text));
+            let context = from(&[("traceparent", &carries), ("x-trace-id", text)]).unwrap();
+            assert_eq!(context.trace_id_text(), text);
+        }
     }
 
     #[test]

@@ -176,19 +176,36 @@ fn decode_hex<const N: usize>(text: &[u8]) -> Result<[u8; N], ParseIdError> {
         });
     }
     let mut bytes = [0; N];
-    for (index, (byte, pair)) in bytes.iter_mut().zip(text.chunks_exact(2)).enumerate() {
-        *byte = match (hex_value(pair[0]), hex_value(pair[1])) {
-            (Some(high), Some(low)) => high << 4 | low,
-            (None, _) => return Err(ParseIdError::Digit { index: 2 * index }),
-            (_, None) => {
-                return Err(ParseIdError::Digit {
-                    index: 2 * index + 1,
-                });
-            }
-        };
+    let mut seen = 0;
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        let (high, low) = (
+            HEX_VALUES[usize::from(pair[0])],
+            HEX_VALUES[usize::from(pair[1])],
+        );
+        *byte = high << 4 | low;
+        seen |= high | low;
     }
-    Ok(bytes)
+    if seen <= 15 {
+        return Ok(bytes);
+    }
+    let index = text.iter().position(|&digit| hex_value(digit).is_none());
+    Err(ParseIdError::Digit {
+        index: index.unwrap_or_default(),
+    })
 }
+
+/// By a byte: the digit's value, or 255.
+const HEX_VALUES: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let mut digit = 0;
+    while digit < 256 {
+        if let Some(value) = hex_value(digit as u8) {
+            values[digit] = value;
+        }
+        digit += 1;
+    }
+    values
+};
 
 pub(crate) const fn hex_value(digit: u8) -> Option<u8> {
     match digit {

@@ -17,7 +17,9 @@ mod status;
 mod text_id;
 mod trace_state;
 mod traceparent;
-pub use baggage::{Baggage, BaggageDecoder, BaggageEncoder, EncodedBaggage, InvalidMetadata};
+pub use baggage::{
+    Baggage, BaggageDecoder, BaggageEncoder, BaggageMember, EncodedBaggage, InvalidMetadata,
+};
 pub use context::{MapError, SpanContext};
 pub use header_source::HeaderSource;
 pub use headers::{HEADER_NAMES, Injected, OutgoingContext};
@@ -82,6 +84,7 @@ mod stats;
 pub use builder::TracerBuilder;
 pub use codomyrmex_wire::{AttributeValue, SpanView, Value};
 pub use console::ConsoleExporter;
+pub use codomyrmex_draw::Style;
 pub use drawing::drawn;
 pub use exporter::{Batch, Delivery, ExportError, SpanExporter};
 pub use finished::{FinishedEvent, FinishedLink, FinishedSpan};

@@ -59,6 +59,12 @@ pub(crate) fn decode_strict(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// Whether the text holds a control character.
+pub(crate) fn has_control(text: &str) -> bool {
+    // Plain ASCII is told by its bytes, which is quicker.
+    !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.chars().any(char::is_control)
+}
+
 fn escape(bytes: &[u8]) -> Option<(u8, &[u8])> {
     match bytes {
         [b'%', high, low, after @ ..] => Some((hex_value(*high)? << 4 | hex_value(*low)?, after)),
@@ -87,6 +93,7 @@ mod tests {
 
     #[test]
     fn what_is_no_escape_stands_for_itself() {
+        assert_eq!(decode(" a "), " a ");
         assert_eq!(decode("100% %4 %zz %"), "100% %4 %zz %");
         assert_eq!(decode("%e2%98"), "\u{fffd}");
         assert_eq!(decode("%c3%28"), "\u{fffd}(");

@@ -2,16 +2,16 @@
 
 /// A set of words, made for saying quickly that a key holds none of them.
 ///
-/// A key is read eight bytes at a time for the places where a word may begin; at each such place two table look-ups by
-/// the next two letters rule out nearly everything.
+/// A key is read eight bytes at a time for the places where a word may begin; at each such place table look-ups by the next
+/// three letters rule out nearly everything.
 #[derive(Clone)]
 pub(crate) struct SecretWords {
     /// Lower case, without separators, none empty.
     words: Vec<String>,
-    /// By a byte: which words may begin with it. Words share the 16 bits by their index.
-    first: [u16; 256],
-    /// By a byte: which words may go on with it.
-    second: [u16; 256],
+    /// By a byte: which words may have it in the first, second and third place. Words share the 16 bits by their index.
+    letters: [[u16; 3]; 256],
+    /// The words of less than three letters.
+    short: u16,
 }
 
 impl SecretWords {
@@ -25,8 +25,8 @@ impl SecretWords {
         }
         let mut set = SecretWords {
             words: normal,
-            first: [0; 256],
-            second: [0; 256],
+            letters: [[0; 3]; 256],
+            short: 0,
         };
         set.fill_tables();
         set
@@ -43,21 +43,26 @@ impl SecretWords {
     }
 
     fn fill_tables(&mut self) {
-        self.first = [0; 256];
-        self.second = [0; 256];
-        for byte in 0..=255_u8 {
-            let slot = usize::from(byte);
+        self.short = self
+            .words
+            .iter()
+            .enumerate()
+            .filter(|(_, word)| word.len() < 3)
+            .fold(0, |short, (index, _)| short | bit(index));
+        for (byte, slots) in (0..=255_u8).zip(&mut self.letters) {
+            let separates = Class::of(byte) == Class::Separator;
+            *slots = [0; 3];
             for (index, word) in self.words.iter().enumerate() {
-                let word = word.as_bytes();
-                let folded = byte.to_ascii_lowercase();
-                if word[0] == folded {
-                    self.first[slot] |= bit(index);
-                }
-                // A separator may stand between any two letters.
-                if word.get(1).is_none_or(|&next| next == folded)
-                    || Class::of(byte) == Class::Separator
-                {
-                    self.second[slot] |= bit(index);
+                let is = |place: usize| {
+                    let letter = word.as_bytes().get(place);
+                    letter.is_none_or(|&letter| letter == byte.to_ascii_lowercase())
+                };
+                // A separator may stand between any two letters, and moves what follows by one.
+                let fits = [is(0), is(1) || separates, is(1) || is(2) || separates];
+                for (slot, fits) in slots.iter_mut().zip(fits) {
+                    if fits {
+                        *slot |= bit(index);
+                    }
                 }
             }
         }
@@ -79,14 +84,18 @@ impl SecretWords {
                 let at = base + (places.trailing_zeros() >> 3) as usize;
                 places &= places - 1;
                 let Some(&letter) = bytes.get(at) else { break };
-                let mut maybe = self.first[usize::from(letter)];
-                if maybe != 0 {
-                    if let Some(&next) = bytes.get(at + 1) {
-                        maybe &= self.second[usize::from(next)];
+                let mut maybe = self.letters[usize::from(letter)][0];
+                if maybe == 0 {
+                    continue;
+                }
+                maybe &= match bytes.get(at + 1..).and_then(|rest| rest.first_chunk()) {
+                    Some(&[second, third]) => {
+                        self.letters[usize::from(second)][1] & self.letters[usize::from(third)][2]
                     }
-                    if maybe != 0 && self.found_at(bytes, at, maybe) {
-                        return true;
-                    }
+                    None => self.short,
+                };
+                if maybe != 0 && self.found_at(bytes, at, maybe) {
+                    return true;
                 }
             }
             base += 8;
@@ -108,31 +117,40 @@ fn bit(index: usize) -> u16 {
     1 << (index % 16)
 }
 
-/// Eight bytes from `base` on, the first one lowest; a letter stands where the key has ended.
+/// Eight bytes from `base` on, the first one lowest; zeros where the key has ended.
 #[inline]
 fn load(bytes: &[u8], base: usize) -> u64 {
-    if let Some(Ok(chunk)) = bytes.get(base..base + 8).map(<[u8; 8]>::try_from) {
-        return u64::from_le_bytes(chunk);
+    if let Some(chunk) = bytes.get(base..).and_then(|rest| rest.first_chunk()) {
+        return u64::from_le_bytes(*chunk);
     }
-    let mut chunk = *b"aaaaaaaa";
-    let rest = bytes.get(base..).unwrap_or_default();
-    for (slot, byte) in chunk.iter_mut().zip(rest) {
-        *slot = *byte;
+    // The last bytes in as few loads as can be, which may overlap.
+    let past = 8 * (base + 8 - bytes.len());
+    if let Some(chunk) = bytes.last_chunk() {
+        return u64::from_le_bytes(*chunk) >> past;
     }
-    u64::from_le_bytes(chunk)
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return u64::from(first) | u64::from(last) << (32 - past);
+    }
+    match *bytes {
+        [] => 0,
+        [a] => u64::from_le_bytes([a, 0, 0, 0, 0, 0, 0, 0]),
+        [a, b] => u64::from_le_bytes([a, b, 0, 0, 0, 0, 0, 0]),
+        [a, b, c, ..] => u64::from_le_bytes([a, b, c, 0, 0, 0, 0, 0]),
+    }
 }
 
 /// The highest bit of each byte that is no letter from a to z. Bytes beyond ASCII come out either way.
 #[inline]
 fn not_lower_case(chunk: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
-    let low = chunk & 0x1f * EACH;
+    let low = chunk & (0x1f * EACH);
     // Bit 5: the low five bits are not 0, and at least 27.
     let some = low + 0x1f * EACH;
     let past_z = low + 0x05 * EACH;
     let in_range = (some & !past_z) << 2;
     let letters = chunk << 1 & chunk << 2 & in_range;
-    !letters & 0x80 * EACH
+    !letters & (0x80 * EACH)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -204,6 +222,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn chunks_of_every_length_are_loaded() {
+        let bytes: Vec<u8> = (1..=20).collect();
+        for length in 0..=20 {
+            for base in (0..length).step_by(8) {
+                let mut expected = [0; 8];
+                for (slot, byte) in expected.iter_mut().zip(&bytes[base..length]) {
+                    *slot = *byte;
+                }
+                assert_eq!(load(&bytes[..length], base).to_le_bytes(), expected);
+            }
+        }
+    }
+
+    #[test]
     fn every_byte_in_every_place_is_marked_rightly() {
         for place in 0..8 {
             for byte in 0..128_u8 {
@@ -221,7 +253,10 @@ mod tests {
 
     #[test]
     fn a_word_is_found_at_every_place_and_after_every_separator() {
-        let words = SecretWords::new(["secret", "api_key"]);
+        let words = SecretWords::new(["secret", "api_key", "x_token"]);
+        assert!(
+            words.found_in("X-TOKEN") && words.found_in("x token") && words.found_in("a.xToken")
+        );
         for length in 0..40 {
             let before = "x".repeat(length);
             for separator in (0..128_u8).filter(|&byte| Class::of(byte) == Class::Separator) {
@@ -243,6 +278,9 @@ mod tests {
         let words = SecretWords::new(["k"]);
         assert!(words.found_in("k") && words.found_in("a.K.b") && words.found_in("k9"));
         assert!(!words.found_in("key"));
+        let words = SecretWords::new(["ab", "iban"]);
+        assert!(words.found_in("x.ab") && words.found_in("a_b") && words.found_in("iban"));
+        assert!(!words.found_in("x.a") && !words.found_in("ib") && !words.found_in("abc.iba"));
         assert!(!SecretWords::new(["", "-_"]).found_in("k-_"));
     }
 }
