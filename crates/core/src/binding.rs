@@ -74,7 +74,8 @@ pub fn begin(tracer: &Tracer, parent: Option<ParentIds>) -> Option<Begun> {
     if !pipeline.plain {
         return None;
     }
-    Some(thread::with(|state| {
+    Some({
+        let state = thread::state();
         let (trace_id, mut flags, parent_sampled) = match parent {
             Some(parent) => {
                 let remote = if parent.is_remote { REMOTE } else { 0 };
@@ -107,7 +108,7 @@ pub fn begin(tracer: &Tracer, parent: Option<ParentIds>) -> Option<Begun> {
             flags,
             sampled,
         }
-    }))
+    })
 }
 
 /// Starts a span under any sampler. The result's attributes and trace state are for the caller to apply.
@@ -220,7 +221,11 @@ pub fn count_discarded(tracer: &Tracer) {
 
 /// Counts a span that was given up unfinished.
 pub fn count_abandoned(tracer: &Tracer) {
-    thread::with(|state| state.ring(tracer.pipeline()).books.abandoned.bump());
+    thread::state()
+        .ring(tracer.pipeline())
+        .books
+        .abandoned
+        .bump();
 }
 
 /// Counts a call on a span that had finished.

@@ -376,12 +376,10 @@ impl SpanBody {
         0
     }
 
-    /// Gives memory beyond what a pooled body keeps back.
+    /// Whether it holds more memory than a pooled body should.
     #[inline(always)]
-    pub(crate) fn trim(&mut self) {
-        if self.bytes.capacity() > KEPT {
-            self.bytes = Vec::new();
-        }
+    pub(crate) fn is_large(&self) -> bool {
+        self.bytes.capacity() > KEPT
     }
 }
 

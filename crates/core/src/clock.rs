@@ -192,7 +192,8 @@ pub fn unix_ns(reading: u64) -> u64 {
 #[inline(always)]
 fn at(reading: u64, ticks: u64, unix_ns: u64, rate: u64) -> u64 {
     let since = reading.wrapping_sub(ticks) as i64;
-    let ns = (i128::from(since) * i128::from(rate)) >> RATE_BITS;
+    // The rate is far below 2⁶³: one signed multiplication.
+    let ns = (i128::from(since) * i128::from(rate as i64)) >> RATE_BITS;
     unix_ns.wrapping_add(ns as u64)
 }
 

@@ -60,7 +60,7 @@ extern "C" fn after_in_child() {
     for pipeline in pipelines().iter() {
         pipeline.reset_after_fork();
     }
-    thread::with(|state| state.reset_after_fork());
+    thread::state().reset_after_fork();
 }
 
 /// What tracers that live as long as the program still hold goes out when the process exits.

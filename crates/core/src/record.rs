@@ -89,6 +89,8 @@ pub(crate) struct Record {
     pub(crate) body: SpanBody,
     pub(crate) inherited: Option<Arc<Inherited>>,
     pub(crate) status_message: Option<Box<str>>,
+    /// Of a spare record: the next one of its thread.
+    pub(crate) next_spare: *mut Record,
 }
 
 impl Record {
@@ -109,6 +111,7 @@ impl Record {
             body: SpanBody::new(),
             inherited: None,
             status_message: None,
+            next_spare: std::ptr::null_mut(),
         }
     }
 

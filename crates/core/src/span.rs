@@ -321,7 +321,7 @@ impl SpanGuard {
         let place = if record.is_null() {
             0
         } else {
-            thread::with(|state| state.push(record))
+            thread::state().push(record)
         };
         Self { record, place }
     }
@@ -335,7 +335,7 @@ impl SpanGuard {
     fn end(&mut self, end_time: Option<u64>) {
         let record = std::mem::replace(&mut self.record, std::ptr::null_mut());
         if !record.is_null() {
-            thread::with(|state| state.pop(self.place));
+            thread::state().pop(self.place);
             // SAFETY: this guard owned the record and has just given it up; it is on the thread it was made on.
             unsafe { finish(record, end_time) };
         }
@@ -389,11 +389,10 @@ impl Span {
         struct Frame(usize);
         impl Drop for Frame {
             fn drop(&mut self) {
-                thread::with(|state| state.pop(self.0));
+                thread::state().pop(self.0);
             }
         }
-        let _frame =
-            (!self.record.is_null()).then(|| Frame(thread::with(|state| state.push(self.record))));
+        let _frame = (!self.record.is_null()).then(|| Frame(thread::state().push(self.record)));
         f()
     }
 
@@ -442,7 +441,7 @@ pub struct CurrentSpan {
 impl CurrentSpan {
     #[inline]
     fn handle(&self) -> Handle {
-        if thread::with(|state| state.at(self.place)) == self.record {
+        if thread::state().at(self.place) == self.record {
             // SAFETY: a record in this thread's frames is whole.
             if unsafe { &*self.record }.span_id == self.span_id {
                 return Handle(self.record);

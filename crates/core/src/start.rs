@@ -136,7 +136,7 @@ pub(crate) fn start_with(
     let decision = decide(pipeline, name, options, parent.as_ref(), trace_id);
     let inherited = inherit(parent.as_ref(), decision.trace_state.clone());
     let span_id = new_span_id(pipeline);
-    let pointer = thread::with(|state| state.take_record(pipeline));
+    let pointer = thread::state().take_record(pipeline);
     // SAFETY: just taken, so this thread's alone; hooks below reach it only through the span they are handed.
     let record = unsafe { &mut *pointer };
     record.pipeline = pipeline;
@@ -156,7 +156,7 @@ pub(crate) fn start_with(
     record.inherited = inherited;
     if !decision.is_sampled() {
         record.phase = Phase::Unsampled;
-        thread::with(|state| state.ring(pipeline).books.unsampled.bump());
+        thread::state().ring(pipeline).books.unsampled.bump();
         return pointer;
     }
     thread::with(|state| open(state, record, name));
@@ -191,7 +191,7 @@ fn pass_through(pipeline: &'static Pipeline, parent: &SpanContext) -> *mut Recor
     if pipeline.state.load(Ordering::Relaxed) != DISABLED {
         return ptr::null_mut();
     }
-    let pointer = thread::with(|state| state.take_record(pipeline));
+    let pointer = thread::state().take_record(pipeline);
     // SAFETY: just taken, so this thread's alone.
     let record = unsafe { &mut *pointer };
     record.pipeline = pipeline;
@@ -270,12 +270,12 @@ pub(crate) fn new_span_id(pipeline: &Pipeline) -> u64 {
         .as_ref()
         .map(|ids| ids.span_id().to_word())
         .filter(|id| *id != 0);
-    own.unwrap_or_else(|| thread::with(|state| state.random.next()))
+    own.unwrap_or_else(|| thread::state().random.next())
 }
 
 /// The context of this thread's current span.
 pub fn current_context() -> Option<SpanContext> {
-    let top = thread::with(|state| state.top());
+    let top = thread::state().top();
     // SAFETY: a current span's record is whole and touched by this thread alone.
     (!top.is_null()).then(|| unsafe { &*top }.context())
 }

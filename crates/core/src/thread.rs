@@ -12,13 +12,15 @@ use crate::record::Record;
 use crate::ring::Ring;
 
 /// Spare records a thread keeps.
-const SPARE: usize = 64;
+const SPARE: u32 = 64;
 
 /// The thread's state. It needs no drop, so that reaching it is one address computation; [`Cleanup`] frees what it holds.
 pub(crate) struct ThreadState {
     /// The stack of current spans; null is one that ended before those above it. The top is never null.
     frames: UnsafeCell<ManuallyDrop<Vec<*mut Record>>>,
-    spare: UnsafeCell<ManuallyDrop<Vec<Box<Record>>>>,
+    /// Spare records, each pointing to the next.
+    spare: Cell<*mut Record>,
+    spares: Cell<u32>,
     rings: UnsafeCell<ManuallyDrop<Vec<(u32, Arc<Ring>)>>>,
     /// The ring that was used last, and whose it is.
     ring: Cell<*const Ring>,
@@ -31,7 +33,8 @@ thread_local! {
     static STATE: ThreadState = const {
         ThreadState {
             frames: UnsafeCell::new(ManuallyDrop::new(Vec::new())),
-            spare: UnsafeCell::new(ManuallyDrop::new(Vec::new())),
+            spare: Cell::new(ptr::null_mut()),
+            spares: Cell::new(0),
             rings: UnsafeCell::new(ManuallyDrop::new(Vec::new())),
             ring: Cell::new(ptr::null()),
             ring_of: Cell::new(0),
@@ -47,20 +50,31 @@ struct Cleanup;
 
 impl Drop for Cleanup {
     fn drop(&mut self) {
-        with(ThreadState::end);
+        state().end();
     }
 }
 
+/// This thread's state.
+///
+/// The reference is called static because the state needs no drop and so lives as long as the thread; it cannot leave the
+/// thread, for the state is not `Sync`.
+#[inline(always)]
+pub(crate) fn state() -> &'static ThreadState {
+    // SAFETY: a thread-local without a destructor stays readable until its thread is gone, and `&ThreadState` is not Send.
+    STATE.with(|state| unsafe { &*ptr::from_ref(state) })
+}
+
+/// Calls `f` with this thread's state.
 #[inline(always)]
 pub(crate) fn with<R>(f: impl FnOnce(&ThreadState) -> R) -> R {
-    STATE.with(f)
+    f(state())
 }
 
 /// The thread's table of keys. `f` runs none of the user's code.
 #[inline(always)]
 pub(crate) fn with_facts<R>(f: impl FnOnce(&mut KeyFacts) -> R) -> R {
     // SAFETY: the table is this thread's, and no function of ours that is given it calls back here or runs user code.
-    with(|state| f(unsafe { &mut *state.facts.get() }))
+    f(unsafe { &mut *state().facts.get() })
 }
 
 impl ThreadState {
@@ -91,11 +105,8 @@ impl ThreadState {
         // SAFETY: as in `top`.
         let frames = unsafe { &mut *self.frames.get() };
         if place + 1 == frames.len() {
-            frames.truncate(place);
-            while let Some(top) = frames.last() {
-                if !top.is_null() {
-                    break;
-                }
+            frames.pop();
+            while frames.last().is_some_and(|top| top.is_null()) {
                 frames.pop();
             }
         } else if let Some(frame) = frames.get_mut(place) {
@@ -123,11 +134,14 @@ impl ThreadState {
     /// A record to fill: a spare one, or a new one.
     #[inline(always)]
     pub(crate) fn take_record(&self, pipeline: &'static Pipeline) -> *mut Record {
-        // SAFETY: as in `top`.
-        match unsafe { (&mut *self.spare.get()).pop() } {
-            Some(record) => Box::into_raw(record),
-            None => new_record(pipeline),
+        let record = self.spare.get();
+        if record.is_null() {
+            return new_record(pipeline);
         }
+        // SAFETY: records on the list are whole and this thread's alone.
+        self.spare.set(unsafe { (*record).next_spare });
+        self.spares.set(self.spares.get().wrapping_sub(1));
+        record
     }
 
     /// Takes a record back.
@@ -136,29 +150,16 @@ impl ThreadState {
     /// `record` came from [`take_record`](Self::take_record) of some thread, and nobody uses it any more.
     #[inline(always)]
     pub(crate) unsafe fn give_record(&self, record: *mut Record) {
-        // SAFETY: by this function's contract the box is whole and ours again.
-        let mut record = unsafe { Box::from_raw(record) };
-        record.body.trim();
-        // SAFETY: as in `top`.
-        let spare = unsafe { &mut *self.spare.get() };
-        if spare.len() < spare.capacity() {
-            spare.push(record);
-        } else {
-            self.keep_or_free(record);
+        let spares = self.spares.get();
+        // SAFETY: by this function's contract the record is whole and ours.
+        unsafe {
+            if spares >= SPARE || (*record).body.is_large() {
+                return free_record(record);
+            }
+            (*record).next_spare = self.spare.get();
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn keep_or_free(&self, record: Box<Record>) {
-        touch_cleanup();
-        // SAFETY: as in `top`.
-        let spare = unsafe { &mut *self.spare.get() };
-        if spare.capacity() < SPARE {
-            let more = SPARE - spare.len();
-            spare.reserve_exact(more);
-            spare.push(record);
-        }
+        self.spare.set(record);
+        self.spares.set(spares + 1);
     }
 
     /// This thread's ring of a pipeline.
@@ -201,17 +202,24 @@ impl ThreadState {
         self.ring_of.set(0);
         self.ring.set(ptr::null());
         // SAFETY: as in `top`; taking the vectors leaves empty ones for whoever still comes on this thread.
-        let (rings, spare, frames) = unsafe {
+        let (rings, frames) = unsafe {
             (
                 std::mem::take(&mut **self.rings.get()),
-                std::mem::take(&mut **self.spare.get()),
                 std::mem::take(&mut **self.frames.get()),
             )
         };
         for (_, ring) in &rings {
             ring.close();
         }
-        drop((rings, spare, frames));
+        drop((rings, frames));
+        let mut spare = self.spare.replace(ptr::null_mut());
+        // Whoever still finishes spans on this thread frees their records at once.
+        self.spares.set(SPARE);
+        while !spare.is_null() {
+            // SAFETY: the list is this thread's, and each record is on it once.
+            let record = unsafe { Box::from_raw(spare) };
+            spare = record.next_spare;
+        }
     }
 
     /// In a forked child: new random numbers, new rings.
@@ -231,5 +239,15 @@ fn touch_cleanup() {
 #[cold]
 #[inline(never)]
 fn new_record(pipeline: &'static Pipeline) -> *mut Record {
+    touch_cleanup();
     Box::into_raw(Box::new(Record::new(pipeline)))
+}
+
+/// # Safety
+/// As of [`ThreadState::give_record`].
+#[cold]
+#[inline(never)]
+unsafe fn free_record(record: *mut Record) {
+    // SAFETY: made from a box in `new_record`.
+    drop(unsafe { Box::from_raw(record) });
 }
