@@ -1,6 +1,6 @@
 //! The attribute macro `#[trace]` of `codomyrmex-tracing`, which re-exports and documents it.
 //!
-//! [`args`] reads what stands in the brackets, [`function`] what stands below them, [`expand`] writes the traced
+//! `args` reads what stands in the brackets, `function` what stands below them, `expand` writes the traced
 //! function. The generated code names `::codomyrmex_tracing` and nothing else.
 
 #![forbid(unsafe_code)]
