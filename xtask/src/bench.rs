@@ -1,30 +1,35 @@
-//! Starts the measuring driver of `bench/`, a workspace of its own so that the peers never enter this one's lock file.
+//! Starts the measuring driver of `bench/`.
 
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-/// Builds the driver in the release profile and hands it the arguments.
+use crate::cpython;
+use crate::session::Session;
+
+/// Runs the driver with these arguments, its output as it comes.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> ExitCode {
-    let manifest = root.join("bench/Cargo.toml");
-    if !manifest.is_file() {
-        eprintln!("{} is missing", manifest.display());
-        return ExitCode::FAILURE;
+    let session = Session::new(root, cpython::find());
+    match measure(&session, arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
     }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .current_dir(root.join("bench"))
-        .args(["run", "--release", "--quiet", "--"])
+}
+
+fn measure(session: &Session, arguments: &[String]) -> Result<(), String> {
+    let driver = session.root().join("bench/run.py");
+    let status = session
+        .command(&session.newest()?.executable)
+        .arg(&driver)
         .args(arguments)
-        .status();
-    match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(status) => {
-            eprintln!("the measurement ended with {status}");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("cannot start cargo: {error}");
-            ExitCode::FAILURE
-        }
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .status()
+        .map_err(|error| format!("cannot start {}: {error}", driver.display()))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("the measurement ended with {status}"))
     }
 }
