@@ -25,6 +25,7 @@
 //! | `CODOMYRMEX_QUEUE_BYTES` | the most bytes of finished spans that wait for exporters | [`TracerBuilder::queue_bytes`] |
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -85,7 +86,7 @@ const LATER: [&str; 7] = [
 /// assert_eq!(settings.service_name.as_deref(), Some("shop"));
 /// assert_eq!(settings.exporters, Some(vec![ExporterChoice::Console]));
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
 }
@@ -147,6 +148,14 @@ impl Environment {
             warnings: reader.warnings,
             ..settings
         }
+    }
+}
+
+/// Shows names only: values may be secrets.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: BTreeSet<&String> = self.variables.keys().collect();
+        f.debug_tuple("Environment").field(&names).finish()
     }
 }
 

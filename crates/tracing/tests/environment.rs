@@ -319,3 +319,16 @@ fn a_builder_has_all_of_it() {
     off.span("checkout").finish();
     assert_eq!(off.stats().unsampled, 1);
 }
+
+#[test]
+fn only_names_of_ours_are_shown() {
+    let environment = Environment::from_pairs([
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=hunter2"),
+        ("PATH", "/bin"),
+    ]);
+    assert_eq!(
+        format!("{environment:?}"),
+        r#"Environment({"OTEL_EXPORTER_OTLP_HEADERS"})"#
+    );
+    assert!(!format!("{:?}", Environment::from_process()).contains("PATH"));
+}

@@ -331,6 +331,25 @@ fn errors_need_be_no_errors() {
     assert!(kind.1.as_str().unwrap().ends_with("Nothing"), "{kind:?}");
 }
 
+struct Unspeakable;
+
+impl Display for Unspeakable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Err(fmt::Error)
+    }
+}
+
+#[test]
+fn an_error_that_cannot_be_shown_is_returned_as_any_other() {
+    let recorded = Recorded::new();
+    assert!(fails_shown(&recorded.tracer, Unspeakable).is_err());
+    let span = recorded.last();
+    assert_eq!(
+        (span.status, span.status_message.as_str()),
+        (SpanStatus::Error, "[unprintable]")
+    );
+}
+
 type Outcome = Result<(), &'static str>;
 
 #[trace(tracer = tracer, err)]

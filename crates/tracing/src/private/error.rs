@@ -2,7 +2,8 @@
 
 use std::any::type_name;
 use std::error::Error;
-use std::fmt::{Debug, Display};
+use std::fmt::{self, Debug, Display, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use codomyrmex_core::{Span, SpanGuard};
 
@@ -14,7 +15,7 @@ pub trait Failing {
     fn fail<E: Error + ?Sized>(&self, error: &E);
 
     /// Records something else that a function failed with, by its type and what it says.
-    fn fail_with<E: ?Sized>(&self, message: String);
+    fn fail_with<E: ?Sized>(&self, message: fmt::Arguments<'_>);
 }
 
 macro_rules! failing {
@@ -24,14 +25,25 @@ macro_rules! failing {
                 self.record_error(error);
             }
 
-            fn fail_with<E: ?Sized>(&self, message: String) {
-                self.record_exception(type_name::<E>(), &message, "");
+            fn fail_with<E: ?Sized>(&self, message: fmt::Arguments<'_>) {
+                if self.is_recording() {
+                    self.record_exception(type_name::<E>(), &formatted(message), "");
+                }
             }
         }
     )*};
 }
 
 failing!(Span, SpanGuard);
+
+/// What the error says. A traced function does not panic because its error cannot be shown.
+fn formatted(message: fmt::Arguments<'_>) -> String {
+    let mut text = String::new();
+    match catch_unwind(AssertUnwindSafe(|| text.write_fmt(message))) {
+        Ok(Ok(())) => text,
+        _ => "[unprintable]".to_owned(),
+    }
+}
 
 /// It is an error.
 pub trait RecordError {
@@ -81,7 +93,7 @@ pub trait RecordDisplay {
 impl<E: Display + ?Sized> RecordDisplay for &&Probe<&E> {
     #[cold]
     fn record_on(&self, span: &impl Failing) {
-        span.fail_with::<E>(format!("{}", self.0));
+        span.fail_with::<E>(format_args!("{}", self.0));
     }
 }
 
@@ -94,7 +106,7 @@ pub trait RecordDebug {
 impl<E: Debug + ?Sized> RecordDebug for &Probe<&E> {
     #[cold]
     fn record_on(&self, span: &impl Failing) {
-        span.fail_with::<E>(format!("{:?}", self.0));
+        span.fail_with::<E>(format_args!("{:?}", self.0));
     }
 }
 
@@ -107,6 +119,6 @@ pub trait RecordType {
 impl<E: ?Sized> RecordType for Probe<&E> {
     #[cold]
     fn record_on(&self, span: &impl Failing) {
-        span.fail_with::<E>(String::new());
+        span.fail_with::<E>(format_args!(""));
     }
 }
