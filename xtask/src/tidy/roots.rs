@@ -26,22 +26,16 @@ pub(crate) fn check(source: &Source) -> Vec<Finding> {
     if !root || source.product.is_empty() || EXEMPT.contains(&source.path.as_str()) {
         return Vec::new();
     }
-    let mut findings: Vec<Finding> = source
-        .product
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| {
-            line.split_whitespace()
-                .any(|word| ITEMS.contains(&word) || word.starts_with("impl<"))
-        })
-        .map(|(index, _)| {
-            Finding::line(
-                &source.path,
-                index,
-                format!("{} holds documentation and names only", source.name()),
-            )
-        })
-        .collect();
+    let holds_item = |line: &str| {
+        line.split_whitespace()
+            .any(|word| ITEMS.contains(&word) || word.starts_with("impl<"))
+    };
+    let mut findings = Vec::new();
+    // The first one says enough.
+    if let Some(index) = source.product.lines().position(holds_item) {
+        let message = format!("{} holds documentation and names only", source.name());
+        findings.push(Finding::line(&source.path, index, message));
+    }
     if !source.text.trim_start().starts_with("//!") {
         findings.push(Finding::file(
             &source.path,
@@ -65,12 +59,20 @@ mod tests {
             "//! The room.\n//! fn in words.\npub mod ring;\npub use ring::{Ring, fn_ptr};\n";
         assert_eq!(count("crates/core/src/lib.rs", names), 0);
         assert_eq!(
-            count(
-                "crates/core/src/lib.rs",
-                "//! X.\npub fn f() {}\nimpl<T> A for T {}\n"
-            ),
-            2
+            count("crates/core/src/lib.rs", "//! X.\npub fn f() {}\n"),
+            1
         );
+        for item in [
+            "impl<T> A for T {}",
+            "pub struct A;",
+            "pub(crate) enum B {}",
+        ] {
+            assert_eq!(
+                count("crates/core/src/lib.rs", &format!("//! X.\n{item}\n")),
+                1,
+                "{item}"
+            );
+        }
         assert_eq!(count("crates/core/src/ring/mod.rs", "pub mod a;\n"), 1);
         assert_eq!(count("crates/core/src/ring.rs", "pub fn f() {}\n"), 0);
         assert_eq!(count("crates/macros/src/lib.rs", "pub fn trace() {}\n"), 0);
