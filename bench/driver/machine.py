@@ -4,7 +4,6 @@ import os
 import platform
 import re
 import subprocess
-import tomllib
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -24,8 +23,8 @@ RUST_PEERS = (
 
 
 def facts(plan: Plan) -> list[tuple[str, str]]:
-    lock = tomllib.loads((plan.here / "Cargo.lock").read_text())
-    versions = {package["name"]: package["version"] for package in lock["package"]}
+    lock = (plan.here / "Cargo.lock").read_text()
+    versions = dict(re.findall(r'name = "([^"]+)"\nversion = "([^"]+)"', lock))
     requirements = (plan.here / "python" / "requirements.txt").read_text().split()
     load = os.getloadavg()
     return [

@@ -7,12 +7,14 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
 from driver.figures import Figure
 from driver.plan import Plan, say
 
 SECTIONS = 5
 PATIENCE_SECONDS = 180
+RESOLUTION_MS = 0.05
 
 
 class WorkerFailed(Exception):
@@ -123,12 +125,15 @@ def launch(
 
 
 def above(figures: dict[str, Figure], base: str) -> dict[str, Figure]:
-    """The same figures less those of `base` in the same round, without `base`. Never below a microsecond."""
+    """The same figures less those of `base`, without `base`: one turn, the median of the differences within a round.
+
+    Nothing is less than RESOLUTION_MS, which is as fine as starting processes can tell.
+    """
     floor = figures[base]
     result = {}
     for peer, figure in figures.items():
         if peer != base:
-            turns = [max(a - b, 0.001) for a, b in zip(figure.turns, floor.turns, strict=True)]
-            # A median of differences, so that a single slow start of the base makes no figure.
-            result[peer] = Figure(turns, max(figure.least - floor.least, 0.001))
+            difference = median(a - b for a, b in zip(figure.turns, floor.turns, strict=True))
+            least = figure.least - floor.least
+            result[peer] = Figure([max(difference, RESOLUTION_MS)], max(least, RESOLUTION_MS))
     return result

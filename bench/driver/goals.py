@@ -1,0 +1,111 @@
+"""The figures to reach, and whether they were."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from driver.figures import Figure, Ratio, Table, ratio
+from driver.python_side import PythonRun
+from driver.rust_side import PROFILES, RustRun
+
+
+@dataclass(frozen=True)
+class Verdict:
+    what: str
+    measured: Ratio
+    against: str
+    goal: str
+    reached: bool
+
+
+# Ours divided by the floor: at most this, with LTO and in the default profile.
+RUST_FLOOR = {
+    "child": ("child span, no attributes", {"lto": 1.2, "release": 1.3}),
+    "attributes": ("child span, 3 attributes", {"lto": 1.4, "release": 2.0}),
+    "disabled": ("disabled", {"lto": 0.1, "release": 0.1}),
+    "root": ("root only", {"lto": 1.5, "release": 1.5}),
+    "async": ("async span, two polls", {"lto": 1.5, "release": 1.5}),
+}
+# The best peer divided by ours: at least this.
+RUST_CPU = {
+    "cpu": ("total CPU from creation to OTLP bytes, no attributes", 15),
+    "cpu-attributes": ("total CPU from creation to OTLP bytes, 3 attributes", 25),
+}
+RUST_SPAN_PEERS = ("fastrace", "otel", "tracing-otel")
+# A peer divided by ours: at least this.
+PYTHON_PEERS = {
+    "nested": ("nested span, empty", {"opentelemetry-sdk": 45, "ddtrace": 25}),
+    "attributes": ("nested span, 3 attributes", {"opentelemetry-sdk": 45, "ddtrace": 25}),
+    "decorator": ("decorated function", {"opentelemetry-sdk": 40}),
+    "decorator-async": ("decorated coroutine function", {"opentelemetry-sdk": 40}),
+    "exception-1": ("exception with stack trace, depth 1", {"opentelemetry-sdk": 15}),
+    "exception-20": ("exception with stack trace, depth 20", {"opentelemetry-sdk": 15}),
+}
+# Ours divided by the native no-op: at most this.
+PYTHON_NOOP = {"nested": ("nested span, empty", 2.5), "unsampled": ("unsampled", 1.5)}
+
+
+def judge(rust: tuple[RustRun, ...], python: tuple[PythonRun, ...]) -> list[tuple[str, list[Verdict]]]:
+    """Verdicts under a heading for each profile and interpreter."""
+    sections = [(f"Rust, {PROFILES[run.profile]}", list(rust_verdicts(run))) for run in rust]
+    sections += [(f"CPython {run.facts['version']} ({run.built})", list(python_verdicts(run))) for run in python]
+    return [(heading, verdicts) for heading, verdicts in sections if verdicts]
+
+
+def at_most(what: str, ours: Figure, base: Figure, name: str, goal: float) -> Verdict:
+    measured = ratio(ours, base)
+    return Verdict(what, measured, f"× {name}", f"≤ {goal:g} ×", measured.median <= goal)
+
+
+def at_least(what: str, peer: Figure, ours: Figure, name: str, goal: float) -> Verdict:
+    measured = ratio(peer, ours)
+    return Verdict(what, measured, f"× less than {name}", f"≥ {goal:g} ×", measured.median >= goal)
+
+
+def pairs(table: Table, case: str, *peers: str) -> list[Figure] | None:
+    figures = table.get(case, {})
+    return [figures[peer] for peer in peers] if all(peer in figures for peer in peers) else None
+
+
+def rust_verdicts(run: RustRun) -> Iterator[Verdict]:
+    for case, (what, goals) in RUST_FLOOR.items():
+        if found := pairs(run.table, case, "codomyrmex", "floor"):
+            yield at_most(what, *found, "two clock reads", goals[run.profile])
+    if found := pairs(run.table, "unsampled", "fastrace", "codomyrmex"):
+        yield at_least("unsampled", *found, "fastrace", 2)
+    for case, (what, goal) in RUST_CPU.items():
+        if found := pairs(run.table, case, "codomyrmex", *RUST_SPAN_PEERS):
+            ours, *peers = found
+            name, best = min(zip(RUST_SPAN_PEERS, peers, strict=True), key=lambda peer: peer[1].median)
+            yield at_least(what, best, ours, f"the best peer ({name})", goal)
+    if found := pairs(run.startup, "startup", "fastrace", "codomyrmex"):
+        yield at_least("start-up added to a binary", *found, "fastrace", 20)
+    if run.memory:
+        yield from memory_verdicts(run)
+
+
+def memory_verdicts(run: RustRun) -> Iterator[Verdict]:
+    ours, otel = run.memory["codomyrmex"], run.memory["otel"]
+    value = ours.kibibytes / max(otel.kibibytes, 1)
+    yield Verdict(
+        "peak memory above idle, two threads flat out",
+        Ratio(value, value),
+        "× opentelemetry_sdk",
+        "≤ 4 ×",
+        value <= 4,
+    )
+    told = ours.counted / ours.lost if ours.lost and ours.counted is not None else 1.0
+    yield Verdict(
+        "lost spans that are counted", Ratio(told, told), "of them", "all", ours.counted == ours.lost
+    )
+
+
+def python_verdicts(run: PythonRun) -> Iterator[Verdict]:
+    for case, (what, goals) in PYTHON_PEERS.items():
+        for peer, goal in goals.items():
+            if found := pairs(run.table, case, peer, "codomyrmex"):
+                yield at_least(what, *found, peer, goal)
+    for case, (what, goal) in PYTHON_NOOP.items():
+        if found := pairs(run.table, case, "codomyrmex", "noop"):
+            yield at_most(what, *found, "an allocated native no-op", goal)
+    if found := pairs(run.imports, "import", "opentelemetry-sdk", "codomyrmex"):
+        yield at_least("import over bare Python", *found, "opentelemetry-sdk with its HTTP exporter", 6)
