@@ -43,7 +43,7 @@ class RustRun:
 
 def build(plan: Plan, profile: str) -> Path:
     say(f"building the Rust peers, profile {profile}")
-    subprocess.run(["cargo", "build", "--locked", "--profile", profile], cwd=plan.here, check=True)
+    subprocess.run(["cargo", "build", "--profile", profile], cwd=plan.here, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", plan.here / "target"))
     return (plan.here / target / profile).resolve()
 
