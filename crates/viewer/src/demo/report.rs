@@ -1,0 +1,257 @@
+//! What the demo says.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use codomyrmex_draw::{Style, escape};
+use codomyrmex_tracing::{FinishedSpan, drawn};
+
+use crate::demo::books::Books;
+use crate::demo::cost::Cost;
+
+/// What came of the work itself.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    pub(crate) directory: PathBuf,
+    pub(crate) files: u64,
+    pub(crate) failed: usize,
+    pub(crate) bytes: u64,
+    pub(crate) words: u64,
+    /// Different words.
+    pub(crate) terms: usize,
+    /// The most telling words.
+    pub(crate) telling: Vec<String>,
+}
+
+/// All there is to say.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) summary: Summary,
+    /// Of both processes.
+    pub(crate) spans: Vec<FinishedSpan>,
+    /// Of both processes, with their names.
+    pub(crate) books: [(&'static str, Books); 2],
+    pub(crate) cost: Cost,
+}
+
+impl Report {
+    /// Whether the books of both processes balance without loss, and the spans that they speak of are here, in one
+    /// trace.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.problems().is_empty()
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (service, books) in &self.books {
+            if !books.complete() {
+                let Books {
+                    started,
+                    exported,
+                    dropped,
+                    ..
+                } = books;
+                problems.push(format!(
+                    "The books of {service} do not balance: started {started}, exported {exported}, dropped {dropped}."
+                ));
+            }
+        }
+        let exported = self.total().exported;
+        if exported != self.spans.len() as u64 {
+            let here = self.spans.len();
+            problems.push(format!(
+                "{exported} spans were exported, but {here} arrived."
+            ));
+        }
+        let traces: HashSet<_> = self
+            .spans
+            .iter()
+            .map(|span| span.context.trace_id)
+            .collect();
+        if traces.len() != 1 {
+            problems.push(format!("The spans are of {} traces.", traces.len()));
+        }
+        problems
+    }
+
+    fn total(&self) -> Books {
+        let [(_, first), (_, second)] = self.books;
+        first.with(second)
+    }
+
+    /// The whole report.
+    pub(crate) fn draw(&self, style: &Style) -> String {
+        let mut out = String::new();
+        out += &codomyrmex_draw::tree(&drawn(&self.spans), style);
+        let paragraphs = [self.found(), self.accounts(), self.price()];
+        for paragraph in paragraphs {
+            out.push('\n');
+            for line in paragraph {
+                out += &wrapped(&line, style.width);
+            }
+        }
+        out
+    }
+
+    fn found(&self) -> Vec<String> {
+        let Summary {
+            directory,
+            files,
+            failed,
+            bytes,
+            words,
+            terms,
+            telling,
+        } = &self.summary;
+        let failed = match failed {
+            0 => String::new(),
+            failed => format!(" {} could not be read as text.", grouped(*failed as u64)),
+        };
+        let mut lines = vec![format!(
+            "Indexed {} files ({}) below {}: {} words, {} of them different.{failed}",
+            grouped(*files),
+            size(*bytes),
+            escape(&directory.to_string_lossy()),
+            grouped(*words),
+            grouped(*terms as u64),
+        )];
+        if !telling.is_empty() {
+            lines.push(format!("Most telling: {}.", telling.join(", ")));
+        }
+        lines
+    }
+
+    fn accounts(&self) -> Vec<String> {
+        let total = self.total();
+        let mut lines = vec![
+            format!("started {}", total.started),
+            format!("exported {}", total.exported),
+            format!("dropped {}", total.dropped),
+        ];
+        let problems = self.problems();
+        if problems.is_empty() {
+            let of = |(service, books): &(&str, Books)| format!("{service} {}", books.started);
+            let each: Vec<_> = self.books.iter().map(of).collect();
+            lines.push(format!(
+                "The books of both processes balance: {}.",
+                each.join(", ")
+            ));
+        }
+        lines.extend(problems);
+        lines
+    }
+
+    fn price(&self) -> Vec<String> {
+        let Cost {
+            clock,
+            empty,
+            with_attributes,
+            lossless,
+        } = self.cost;
+        let mut lines = vec![
+            format!(
+                "cost per span {empty:.1} ns, {:.2} × two clock readings ({clock:.1} ns)",
+                empty / clock
+            ),
+            format!(
+                "with 3 attributes {with_attributes:.1} ns, {:.2} ×",
+                with_attributes / clock
+            ),
+        ];
+        if !lossless {
+            lines.push(
+                "Some of the spans measured were dropped: these figures are too low.".to_owned(),
+            );
+        }
+        lines
+    }
+}
+
+/// The text in lines of at most `width` columns (if its words allow), each with a newline.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    let mut columns = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if columns > 0 && columns + 1 + length > width {
+            out.push('\n');
+            columns = 0;
+        } else if columns > 0 {
+            out.push(' ');
+            columns += 1;
+        }
+        out += word;
+        columns += length;
+    }
+    out.push('\n');
+    out
+}
+
+/// With a comma between groups of three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Bytes in decimal units, three digits.
+fn size(bytes: u64) -> String {
+    let mut size = bytes as f64;
+    let mut units = ["bytes", "kB", "MB", "GB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    for larger in units {
+        if size < 999.5 {
+            break;
+        }
+        size /= 1000.0;
+        unit = larger;
+    }
+    let digits = match size {
+        _ if unit == "bytes" => 0,
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
+    };
+    format!("{size:.digits$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        let shown = [0, 12, 123, 1_234, 123_456, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "12", "123", "1,234", "123,456", "1,234,567"]);
+    }
+
+    #[test]
+    fn sizes_have_three_digits() {
+        let shown = [0, 999, 1_000, 12_345, 999_600, 1_940_000, 33_554_432].map(size);
+        assert_eq!(
+            shown,
+            [
+                "0 bytes",
+                "999 bytes",
+                "1.00 kB",
+                "12.3 kB",
+                "1.00 MB",
+                "1.94 MB",
+                "33.6 MB"
+            ]
+        );
+    }
+
+    #[test]
+    fn text_is_wrapped_at_words() {
+        assert_eq!(wrapped("one two three", 7), "one two\nthree\n");
+        assert_eq!(wrapped("unbreakable", 4), "unbreakable\n");
+        assert_eq!(wrapped("a unbreakable b", 4), "a\nunbreakable\nb\n");
+    }
+}
