@@ -15,9 +15,13 @@ HERE = Path(__file__).resolve().parent
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=("rust", "python", "instructions"), help="leave the rest out")
-    parser.add_argument("--quick", action="store_true", help="few rounds: to see that all works, not to quote")
+    parser.add_argument(
+        "--quick", action="store_true", help="few rounds: to see that all works, not to quote"
+    )
     parser.add_argument("--case", action="append", help="only this case (may be repeated)")
-    parser.add_argument("--profile", choices=("release", "lto"), action="append", help="only this Rust profile")
+    parser.add_argument(
+        "--profile", choices=("release", "lto"), action="append", help="only this Rust profile"
+    )
     parser.add_argument(
         "--python",
         action="append",

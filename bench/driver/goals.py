@@ -47,7 +47,9 @@ PYTHON_NOOP = {"nested": ("nested span, empty", 2.5), "unsampled": ("unsampled",
 def judge(rust: tuple[RustRun, ...], python: tuple[PythonRun, ...]) -> list[tuple[str, list[Verdict]]]:
     """Verdicts under a heading for each profile and interpreter."""
     sections = [(f"Rust, {PROFILES[run.profile]}", list(rust_verdicts(run))) for run in rust]
-    sections += [(f"CPython {run.facts['version']} ({run.built})", list(python_verdicts(run))) for run in python]
+    sections += [
+        (f"CPython {run.facts['version']} ({run.built})", list(python_verdicts(run))) for run in python
+    ]
     return [(heading, verdicts) for heading, verdicts in sections if verdicts]
 
 

@@ -55,8 +55,8 @@ def text(
 ) -> str:
     parts = [
         "# What a span costs\n",
-        "Written by `bench/run.py`; README.md beside it says how to read it. Ratios within one run count; what is in "
-        "brackets only says where that was on this machine.\n",
+        "Written by `bench/run.py`; README.md beside it says how to read it. Ratios within one run count; "
+        "what is in brackets only says where that was on this machine.\n",
         table(("", ""), facts),
         "## Goals\n",
     ]
@@ -139,8 +139,8 @@ def rust_parts(run: RustRun) -> list[str]:
             for peer, memory in run.memory.items()
         ]
         parts += [
-            "Two threads flat out for two seconds, 3 attributes, default queues (spans of all runs, memory of the "
-            "median run).\n",
+            "Two threads flat out for two seconds, 3 attributes, default queues "
+            "(spans of all runs, memory of the median run).\n",
             table(("", "peak memory above idle", "spans", "lost", "what it says it lost"), rows),
         ]
     return parts

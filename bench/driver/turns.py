@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 180
 RESOLUTION_MS = 0.05
 
 
-class WorkerFailed(Exception):
+class WorkerError(Exception):
     """A worker ended, or said nothing for too long."""
 
 
@@ -36,7 +36,8 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=dict(environment) if environment is not None else None,
-            preexec_fn=before,
+            # The driver has one thread.
+            preexec_fn=before,  # noqa: PLW1509
         )
         self.pending = b""
 
@@ -48,7 +49,7 @@ class Worker:
             chunk = os.read(stream, 1 << 16) if ready else b""
             if not chunk:
                 self.kill()
-                raise WorkerFailed(f"no answer from: {self.command}")
+                raise WorkerError(f"no answer from: {self.command}")
             self.pending += chunk
         line, _, self.pending = self.pending.partition(b"\n")
         return line.decode()
@@ -86,7 +87,7 @@ def take_turns(
                     workers[peer] = worker
                 else:
                     worker.kill()
-            except WorkerFailed as failure:
+            except WorkerError as failure:
                 say(f"    {peer}: {failure}")
         figures = {peer: Figure() for peer in workers}
         for worker in workers.values():
@@ -117,7 +118,7 @@ def launch(
             )
             took = (time.perf_counter_ns() - began) / 1e6
             if ended.returncode:
-                raise WorkerFailed(f"status {ended.returncode}: {' '.join(map(str, command))}")
+                raise WorkerError(f"status {ended.returncode}: {' '.join(map(str, command))}")
             # The first start reads the files from disk.
             if start:
                 figures[peer].add([took])
@@ -125,7 +126,7 @@ def launch(
 
 
 def above(figures: dict[str, Figure], base: str) -> dict[str, Figure]:
-    """The same figures less those of `base`, without `base`: one turn, the median of the differences within a round.
+    """The same figures less those of `base`: one turn, the median of the differences within a round.
 
     Nothing is less than RESOLUTION_MS, which is as fine as starting processes can tell.
     """

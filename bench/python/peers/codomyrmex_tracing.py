@@ -5,13 +5,13 @@ import os
 if "unsampled" in os.environ.get("BENCH_CASE", ""):
     os.environ["CODOMYRMEX_TRACES_SAMPLER"] = "parentbased_always_off"
 
-from codomyrmex.telemetry.tracing import NullExporter, get_tracer, trace  # noqa: E402
+from codomyrmex.telemetry.tracing import NullExporter, get_tracer, trace
 
-import work  # noqa: E402
+import work
 
 
 class Peer:
-    def __init__(self, case: str) -> None:
+    def __init__(self, _case: str) -> None:
         self.exporter = NullExporter()
         self.tracer = get_tracer("shop", self.exporter)
         self.decorated = trace("work", tracer_name="shop")(work.work)

@@ -4,9 +4,8 @@ import noop
 
 
 class Peer:
-    plain = {}
-
-    def __init__(self, case: str) -> None:
+    def __init__(self, _case: str) -> None:
+        self.plain = {}
         self.cases = dict.fromkeys(("nested", "attributes", "root", "unsampled"), self.nested)
 
     def nested(self, times: int) -> None:

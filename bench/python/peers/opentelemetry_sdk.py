@@ -1,4 +1,4 @@
-"""opentelemetry-sdk with its batch processor and an exporter that encodes OTLP bytes, counts and drops them."""
+"""opentelemetry-sdk with its batch processor and an exporter that encodes OTLP bytes and drops them."""
 
 from collections.abc import Sequence
 
