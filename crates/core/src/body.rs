@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use codomyrmex_wire::{self as wire, AttributeValue, Field};
+use codomyrmex_wire::{self as wire, AttributeValue, Field, SHORT_ATTRIBUTE};
 
 use crate::context::SpanContext;
 use crate::diagnostics::{self, Kind};
-use crate::key_facts::{KeyFacts, KeyWords, Verdict};
+use crate::key_facts::{self, PlainKeys, Verdict};
 use crate::limits::Limits;
 use crate::record::{REMOTE, REMOTE_KNOWN};
 use crate::redact::{REDACTED, Redact};
@@ -25,8 +25,7 @@ pub struct Rules {
     pub limits: Limits,
     /// Which values are secrets.
     pub redact: Redact,
-    /// Tells these rules from all others of the process; never 0.
-    number: u32,
+    pub(crate) short: Short,
     redacted: AtomicU64,
     truncated: AtomicU64,
     dropped: AtomicU64,
@@ -37,10 +36,18 @@ impl Rules {
     pub fn new(limits: Limits, redact: Redact) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed).max(1);
+        let end = if limits.value_length() < SHORT_ATTRIBUTE {
+            0
+        } else {
+            limits
+                .attributes
+                .saturating_mul(LEAST_ATTRIBUTE)
+                .min(SHORT_END)
+        };
         Self {
+            short: Short { end, number },
             limits,
             redact,
-            number,
             redacted: 0.into(),
             truncated: 0.into(),
             dropped: 0.into(),
@@ -93,15 +100,39 @@ impl Rules {
     }
 }
 
-/// Encoded name, attributes, events and links of one span. It keeps its memory when cleared.
-#[derive(Debug, Default)]
+/// What the short way to set an attribute must know of the rules.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Short {
+    /// A body that ends before this has certainly not reached a limit. 0: never take the short way.
+    end: u32,
+    /// Tells these rules from all others of the process; not 0.
+    number: u32,
+}
+
+/// Where the short way ends at the latest, bytes.
+const SHORT_END: u32 = 384;
+/// Memory of a new body, bytes: the short way always has room.
+const MEMORY: usize = SHORT_END as usize + SHORT_ATTRIBUTE;
+/// The smallest encoded attribute, bytes.
+const LEAST_ATTRIBUTE: u32 = 6;
+
+/// Encoded name, attributes, events and links of one span. It keeps its memory from span to span.
+#[derive(Debug)]
 pub struct SpanBody {
+    /// Memory; what counts ends at `end`.
     bytes: Vec<u8>,
+    end: u32,
     /// Where the name's field ends.
     name_end: u32,
+    short: Short,
     /// One bit a key that was set, by its hash: a key whose bit is clear is certainly new.
     seen: u64,
+    /// Attributes set the short way and not counted yet begin here.
+    counted: u32,
     attributes: u32,
+    /// Something below is not 0.
+    extras: bool,
     events: u32,
     links: u32,
     dropped_attributes: u32,
@@ -109,14 +140,24 @@ pub struct SpanBody {
     dropped_links: u32,
 }
 
+impl Default for SpanBody {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl SpanBody {
-    /// An empty body without memory.
-    pub const fn new() -> Self {
+    /// A body that takes nothing until [`start`](Self::start).
+    pub fn new() -> Self {
         Self {
-            bytes: Vec::new(),
+            bytes: vec![0; MEMORY],
+            end: 0,
             name_end: 0,
+            short: Short::default(),
             seen: 0,
+            counted: 0,
             attributes: 0,
+            extras: false,
             events: 0,
             links: 0,
             dropped_attributes: 0,
@@ -127,32 +168,59 @@ impl SpanBody {
 
     /// Starts a new span's body with its name.
     #[inline(always)]
-    pub fn start(&mut self, name: &str) {
-        self.bytes.clear();
-        wire::push_name(&mut self.bytes, name);
-        self.name_end = self.bytes.len() as u32;
+    pub fn start(&mut self, rules: &Rules, name: &str) {
+        self.short = rules.short;
         self.seen = 0;
-        self.attributes = 0;
-        self.events = 0;
-        self.links = 0;
-        self.dropped_attributes = 0;
-        self.dropped_events = 0;
-        self.dropped_links = 0;
+        if let Some(block) = self.bytes.first_chunk_mut() {
+            if let Some(end) = wire::write_short_name(block, name) {
+                self.end = end as u32;
+                self.name_end = end as u32;
+                return;
+            }
+        }
+        self.start_long(name);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn start_long(&mut self, name: &str) {
+        self.end = 0;
+        self.grow(|bytes| wire::push_name(bytes, cut(name, LARGEST_BODY / 4)));
+        self.name_end = self.end;
+    }
+
+    /// Makes a body that ignores what is set, for spans that are not recorded.
+    #[inline(always)]
+    pub(crate) fn refuse(&mut self) {
+        self.short.end = 0;
+    }
+
+    /// Appends through a vector, the long way.
+    fn grow<R>(&mut self, push: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        self.bytes.truncate(self.end as usize);
+        let result = push(&mut self.bytes);
+        self.end = self.bytes.len() as u32;
+        if self.bytes.len() < MEMORY {
+            self.bytes.resize(MEMORY, 0);
+        }
+        result
     }
 
     /// Replaces the name.
     pub fn rename(&mut self, name: &str) {
         let mut field = Vec::with_capacity(name.len() + 8);
-        wire::push_name(&mut field, cut(name, LARGEST_BODY));
-        self.bytes
-            .splice(..self.name_end as usize, field.iter().copied());
+        wire::push_name(&mut field, cut(name, LARGEST_BODY / 4));
+        let old = self.name_end as usize;
+        self.count();
+        self.grow(|bytes| bytes.splice(..old, field.iter().copied()).count());
         self.name_end = field.len() as u32;
+        self.counted = self.end;
     }
 
     /// The encoded fields.
     #[inline(always)]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.get(..self.end as usize).unwrap_or_default()
     }
 
     /// Attributes, events and links that went over the limits.
@@ -168,29 +236,87 @@ impl SpanBody {
     /// Whether anything went over the limits.
     #[inline(always)]
     pub fn any_dropped(&self) -> bool {
-        self.dropped_attributes | self.dropped_events | self.dropped_links != 0
+        self.extras && self.dropped_attributes | self.dropped_events | self.dropped_links != 0
+    }
+
+    /// Forgets what only a few spans have. Must be called before the next [`start`](Self::start).
+    #[inline(always)]
+    pub fn clear(&mut self) {
+        if self.extras {
+            self.clear_extras();
+        }
+    }
+
+    #[cold]
+    fn clear_extras(&mut self) {
+        self.extras = false;
+        self.counted = 0;
+        self.attributes = 0;
+        self.events = 0;
+        self.links = 0;
+        self.dropped_attributes = 0;
+        self.dropped_events = 0;
+        self.dropped_links = 0;
     }
 
     /// Counts attributes that were refused before they came here.
     pub fn count_dropped_attributes(&mut self, rules: &Rules, count: u32) {
+        self.extras = true;
         self.dropped_attributes = self.dropped_attributes.saturating_add(count);
         rules.count_dropped();
     }
 
-    /// Sets an attribute: the last value of an equal key wins. `facts` is the thread's table of keys.
+    /// Sets a short attribute with a new, harmless key; false where any of this is not so, or nothing is recorded: then
+    /// [`set_long`](Self::set_long).
+    #[inline(always)]
+    pub(crate) fn set_short(
+        &mut self,
+        keys: &PlainKeys,
+        key: &str,
+        value: AttributeValue<'_>,
+    ) -> bool {
+        if key.len() > key_facts::LONGEST {
+            return false;
+        }
+        let hash = key_facts::hash(key);
+        let bit = 1u64 << (hash & 63);
+        if self.end >= self.short.end || self.seen & bit != 0 || !keys.has(hash, self.short.number)
+        {
+            return false;
+        }
+        let Some(room) = self.bytes.get_mut(self.end as usize..) else {
+            return false;
+        };
+        let Some(block) = room.first_chunk_mut() else {
+            return false;
+        };
+        let Some(written) = wire::write_short_attribute(block, Field::Span, key, value) else {
+            return false;
+        };
+        self.end += written as u32;
+        self.seen |= bit;
+        true
+    }
+
+    /// Sets an attribute: the last value of an equal key wins. `keys` is the thread's table of harmless keys.
     ///
     /// [`AttributeValue::Display`] must have been formatted by the caller, because formatting runs a user's code.
-    #[inline(always)]
-    pub(crate) fn set_attribute(
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn set_long(
         &mut self,
         rules: &Rules,
-        facts: &mut KeyFacts,
+        keys: &mut PlainKeys,
         key: &str,
         value: AttributeValue<'_>,
     ) {
-        let words = KeyWords::of(key);
-        let hash = words.hash();
-        let bit = 1u64 << (hash >> 58);
+        let hash = if key.len() <= key_facts::LONGEST {
+            key_facts::hash(key)
+        } else {
+            key.len() as u64
+        };
+        let bit = 1u64 << (hash & 63);
+        self.count();
         if self.seen & bit != 0 {
             self.remove(key);
         }
@@ -201,34 +327,50 @@ impl SpanBody {
         }
         self.seen |= bit;
         self.attributes += 1;
-        if rules.redact.is_on() {
-            match facts.verdict(key, &words, hash, rules.number, &rules.redact) {
-                Verdict::Plain if !matches!(value, AttributeValue::Value(_)) => {}
-                verdict => return self.push_guarded(rules, Field::Span, verdict, key, value),
+        let verdict = key_facts::judge(key, &rules.redact);
+        if verdict == Verdict::Plain && !matches!(value, AttributeValue::Value(_)) {
+            if key.len() <= key_facts::LONGEST {
+                keys.insert(hash, rules.short.number);
             }
+            self.push(rules, Field::Span, key, value);
+        } else {
+            self.push_guarded(rules, Field::Span, verdict, key, value);
         }
-        self.push(rules, Field::Span, key, value);
+        self.counted = self.end;
     }
 
-    /// Sets an attribute without a thread's table: for callers that hold no thread state.
+    /// Counts the attributes that were set the short way since the last count.
+    fn count(&mut self) {
+        self.extras = true;
+        let from = self.counted.max(self.name_end) as usize;
+        let new = self.bytes.get(from..self.end as usize).unwrap_or_default();
+        self.attributes += wire::count_attributes(new);
+        self.counted = self.end;
+    }
+
+    /// Sets an attribute, on any thread.
+    #[inline]
     pub fn set(&mut self, rules: &Rules, key: &str, value: AttributeValue<'_>) {
-        crate::thread::with_facts(|facts| self.set_attribute(rules, facts, key, value));
+        crate::thread::with_keys(|keys| {
+            if !self.set_short(keys, key, value) {
+                self.set_long(rules, keys, key, value);
+            }
+        });
     }
 
-    #[inline(always)]
     fn push(&mut self, rules: &Rules, field: Field, key: &str, value: AttributeValue<'_>) {
         let limit = rules.limits.value_length();
-        let before = self.bytes.len();
+        let before = self.end;
         if let AttributeValue::Str(text) = value {
-            if before + key.len() + text.len() > LARGEST_BODY - 64 {
+            if before as usize + key.len() + text.len() > LARGEST_BODY - 64 {
                 return self.push_cut(rules, field, key, text);
             }
         }
-        if wire::push_attribute(&mut self.bytes, field, key, value, limit) {
+        if self.grow(|bytes| wire::push_attribute(bytes, field, key, value, limit)) {
             rules.count_truncated();
         }
-        if self.bytes.len() > LARGEST_BODY {
-            self.bytes.truncate(before);
+        if self.end as usize > LARGEST_BODY {
+            self.end = before;
             self.push_cut(rules, field, key, "[too large]");
         }
     }
@@ -238,16 +380,13 @@ impl SpanBody {
     #[inline(never)]
     fn push_cut(&mut self, rules: &Rules, field: Field, key: &str, text: &str) {
         rules.count_truncated();
-        let left = LARGEST_BODY.saturating_sub(self.bytes.len() + 64);
+        let left = LARGEST_BODY.saturating_sub(self.end as usize + 64);
         let key = cut(key, left.min(KEPT));
         let text = cut(text, left - key.len());
-        wire::push_attribute(
-            &mut self.bytes,
-            field,
-            key,
-            AttributeValue::Str(text),
-            rules.limits.value_length(),
-        );
+        let limit = rules.limits.value_length();
+        self.grow(|bytes| {
+            wire::push_attribute(bytes, field, key, AttributeValue::Str(text), limit)
+        });
     }
 
     #[cold]
@@ -264,29 +403,16 @@ impl SpanBody {
             rules.count_redacted();
             return self.push(rules, field, key, AttributeValue::Str(REDACTED));
         }
-        match value {
-            AttributeValue::Str(text) => match rules.redact.clean_url(text) {
-                Some(clean) if verdict == Verdict::Url => {
-                    rules.count_redacted();
-                    self.push(rules, field, key, AttributeValue::Str(&clean));
-                }
-                _ => self.push(rules, field, key, value),
-            },
-            AttributeValue::Value(nested) => {
-                let mut nested = nested.clone();
-                (0..rules.redact.clean(key, &mut nested)).for_each(|_| rules.count_redacted());
-                self.push(rules, field, key, AttributeValue::Value(&nested));
-            }
-            _ => self.push(rules, field, key, value),
-        }
+        let mut clean = value.to_value();
+        (0..rules.redact.clean(key, &mut clean)).for_each(|_| rules.count_redacted());
+        self.push(rules, field, key, AttributeValue::from(&clean));
     }
 
-    #[cold]
-    #[inline(never)]
     fn remove(&mut self, key: &str) {
-        if let Some(range) = wire::find_attribute(&self.bytes, key) {
-            self.bytes.drain(range);
+        if let Some(range) = wire::find_attribute(self.bytes(), key) {
+            self.grow(|bytes| drop(bytes.drain(range)));
             self.attributes -= 1;
+            self.counted = self.end;
         }
     }
 
@@ -298,19 +424,21 @@ impl SpanBody {
         name: &str,
         attributes: &[(&str, AttributeValue<'_>)],
     ) {
-        if self.events >= rules.limits.events || self.bytes.len() + name.len() > LARGEST_BODY {
+        self.count();
+        if self.events >= rules.limits.events || self.end as usize + name.len() > LARGEST_BODY {
             self.dropped_events += 1;
             return rules.count_dropped();
         }
         self.events += 1;
-        let mark = wire::begin_event(&mut self.bytes, time_ns, name);
+        let mark = self.grow(|bytes| wire::begin_event(bytes, time_ns, name));
         let dropped = self.push_nested(
             rules,
             Field::Event,
             rules.limits.attributes_per_event,
             attributes,
         );
-        wire::end_event(&mut self.bytes, mark, dropped);
+        self.grow(|bytes| wire::end_event(bytes, mark, dropped));
+        self.counted = self.end;
     }
 
     /// Adds a link to another span.
@@ -320,7 +448,8 @@ impl SpanBody {
         to: &SpanContext,
         attributes: &[(&str, AttributeValue<'_>)],
     ) {
-        if self.links >= rules.limits.links || self.bytes.len() > LARGEST_BODY {
+        self.count();
+        if self.links >= rules.limits.links || self.end as usize > LARGEST_BODY {
             self.dropped_links += 1;
             return rules.count_dropped();
         }
@@ -328,20 +457,23 @@ impl SpanBody {
         let flags =
             u32::from(to.trace_flags()) | REMOTE_KNOWN | if to.is_remote { REMOTE } else { 0 };
         let state = to.trace_state.as_str();
-        let mark = wire::begin_link(
-            &mut self.bytes,
-            to.trace_id.to_bytes(),
-            to.span_id.to_bytes(),
-            state,
-            flags,
-        );
+        let mark = self.grow(|bytes| {
+            wire::begin_link(
+                bytes,
+                to.trace_id.to_bytes(),
+                to.span_id.to_bytes(),
+                state,
+                flags,
+            )
+        });
         let dropped = self.push_nested(
             rules,
             Field::Link,
             rules.limits.attributes_per_link,
             attributes,
         );
-        wire::end_link(&mut self.bytes, mark, dropped);
+        self.grow(|bytes| wire::end_link(bytes, mark, dropped));
+        self.counted = self.end;
     }
 
     fn push_nested(

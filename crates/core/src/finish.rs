@@ -20,38 +20,35 @@ pub(crate) unsafe fn finish(pointer: *mut Record, end_time: Option<u64>) {
     if pointer.is_null() {
         return;
     }
-    thread::with(|state| {
-        // SAFETY: by this function's contract.
-        let record = unsafe { &mut *pointer };
-        if record.phase == Phase::Recording {
-            let ring = state.ring(record.pipeline);
-            if record.pipeline.direct
-                && record.pipeline.is_on()
-                && !record.rare
-                && end_time.is_none()
-                && record.inherited.is_none()
-                && !record.body.any_dropped()
-                && record.generation == GENERATION.load(Ordering::Relaxed)
-            {
-                let (start_ns, end_ns) = clock::to_unix_ns(record.start, clock::ticks());
-                let appended = ring.append(&record.head(start_ns, end_ns), record.body.bytes());
-                ring.books.recorded.bump();
-                if appended != Appended::Here {
-                    record
-                        .pipeline
-                        .after_append(appended, ring, || record.encode(start_ns, end_ns));
-                }
-            } else {
-                finish_slowly(record, ring, end_time);
+    let state = thread::state();
+    // SAFETY: by this function's contract.
+    let record = unsafe { &mut *pointer };
+    let pipeline = record.pipeline;
+    if record.phase == Phase::Recording {
+        let ring = state.ring(pipeline);
+        if pipeline.finishes_short.load(Ordering::Relaxed)
+            && !record.rare
+            && end_time.is_none()
+            && record.generation == state.generation()
+        {
+            let (start_ns, end_ns) = clock::to_unix_ns(record.start, clock::ticks());
+            let appended = ring.append(&record.head(start_ns, end_ns), record.body.bytes());
+            ring.books.recorded.bump();
+            if appended != Appended::Here {
+                pipeline.after_append(appended, ring, || record.encode(start_ns, end_ns));
             }
+        } else {
+            finish_slowly(record, ring, end_time);
+            record.status_message = None;
         }
-        record.phase = Phase::Finished;
-        if record.inherited.is_some() {
-            record.inherited = None;
-        }
-        // SAFETY: the record came from a thread's store, and its owner gave it up.
-        unsafe { state.give_record(pointer) };
-    });
+    }
+    record.body.clear();
+    if record.inherited.is_some() {
+        record.inherited = None;
+    }
+    record.phase = Phase::Finished;
+    // SAFETY: the record came from a thread's store, and its owner gave it up.
+    unsafe { state.give_record(pointer) };
 }
 
 /// With hooks, in-process exporters, rare parts, or a tracer that is off.
@@ -63,9 +60,6 @@ fn finish_slowly(record: &mut Record, ring: &Ring, end_time: Option<u64>) {
     if record.generation != GENERATION.load(Ordering::Relaxed) {
         // It started before a fork and belongs to the parent's process.
         return;
-    }
-    if record.body.any_dropped() {
-        record.rare = true;
     }
     ring.books.recorded.bump();
     if pipeline.hooks.is_some() {
@@ -86,7 +80,6 @@ fn finish_slowly(record: &mut Record, ring: &Ring, end_time: Option<u64>) {
             pipeline.run_hook(|hooks| hooks.on_end(&view));
         }
     }
-    record.status_message = None;
     if pipeline.takes_bytes() {
         pipeline.deliver(ring, field);
     }

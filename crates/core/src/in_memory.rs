@@ -9,6 +9,7 @@ use crate::finished::FinishedSpan;
 use crate::ids::TraceId;
 
 /// Keeps the newest spans. Clones share what they keep, so one goes to the tracer and one stays with the test.
+/// What is kept outlives the tracer.
 ///
 /// ```
 /// use codomyrmex_core::{InMemoryExporter, Tracer};
@@ -102,9 +103,5 @@ impl SpanExporter for InMemoryExporter {
 
     fn name(&self) -> &str {
         "in_memory"
-    }
-
-    fn shutdown(&self) {
-        self.clear();
     }
 }

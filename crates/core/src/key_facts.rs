@@ -1,13 +1,13 @@
-//! What is known of an attribute's key, remembered by its bytes: whether its value is a secret.
+//! Which keys are known to be harmless: a small table a thread, so that no key is searched for secrets twice in a row.
 //!
-//! Programs set the same few keys again and again. A small table a thread, keyed by the whole key (up to 32 bytes), spares
-//! the word-by-word search for secrets; a key that is not in the table is searched each time.
+//! Programs set the same few keys again and again, mostly constants, whose hash is then a constant too. A key that is not
+//! in the table is judged word by word.
 
 use crate::redact::Redact;
 
-const ENTRIES: usize = 128;
-/// The longest key that fits an entry, bytes.
-const LONGEST: usize = 32;
+const ENTRIES: usize = 256;
+/// The longest key that has a hash, bytes.
+pub(crate) const LONGEST: usize = 32;
 
 /// What the redaction rules say of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,46 +18,49 @@ pub(crate) enum Verdict {
     Url,
 }
 
-/// A key as words: for up to 32 bytes the words and the length determine the key.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct KeyWords {
-    words: [u64; 4],
-    len: u32,
+/// The verdict of the rules themselves.
+pub(crate) fn judge(key: &str, redact: &Redact) -> Verdict {
+    if redact.is_secret(key) {
+        Verdict::Secret
+    } else if redact.is_url(key) {
+        Verdict::Url
+    } else {
+        Verdict::Plain
+    }
 }
 
-impl KeyWords {
-    /// Reads the key's first and last bytes; every byte of a key of up to 32 bytes stands in one of the words.
-    #[inline(always)]
-    pub(crate) fn of(key: &str) -> Self {
-        let bytes = key.as_bytes();
-        let len = bytes.len();
-        let mut words = [0; 4];
-        if len >= 8 {
-            words[0] = word(bytes, 0);
-            words[1] = word(bytes, len - 8);
-            if len > 16 {
-                words[2] = word(bytes, 8);
-                words[3] = word(bytes, len - 16);
-            }
-        } else if len >= 4 {
-            words[0] = half(bytes, 0) | half(bytes, len - 4) << 32;
-        } else if len > 0 {
-            words[0] = u64::from(bytes[0])
-                | u64::from(bytes[len / 2]) << 8
-                | u64::from(bytes[len - 1]) << 16;
+/// 64 bits of a key of up to 32 bytes; each byte counts.
+#[inline(always)]
+pub(crate) fn hash(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let len = bytes.len();
+    let (mut a, mut b) = (0, 0);
+    let mut more = 0;
+    if len >= 8 {
+        a = word(bytes, 0);
+        b = word(bytes, len - 8);
+        if len > 16 {
+            more = mix(
+                word(bytes, 8) ^ 0x8ebc_6af0_9c88_c6e3,
+                word(bytes, len - 16) ^ 0x5899_65cc_7537_4cc3,
+            );
         }
-        Self {
-            words,
-            len: len as u32,
-        }
+    } else if len >= 4 {
+        a = half(bytes, 0);
+        b = half(bytes, len - 4);
+    } else if len > 0 {
+        a = u64::from(bytes[0]) | u64::from(bytes[len / 2]) << 8 | u64::from(bytes[len - 1]) << 16;
     }
+    mix(
+        a ^ 0x2d35_8dcc_aa6c_78a5,
+        b ^ 0x8bb8_4b93_962e_acc9 ^ len as u64,
+    ) ^ more
+}
 
-    #[inline(always)]
-    pub(crate) fn hash(&self) -> u64 {
-        let [a, b, c, d] = self.words;
-        (a ^ b.rotate_left(23) ^ c.rotate_left(41) ^ d.rotate_left(7) ^ u64::from(self.len))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
+#[inline(always)]
+fn mix(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
 }
 
 #[inline(always)]
@@ -72,118 +75,70 @@ fn half(bytes: &[u8], at: usize) -> u64 {
     ))
 }
 
-#[derive(Clone, Copy)]
-struct Entry {
-    key: KeyWords,
-    /// Which rules the verdict is of; 0 is an empty entry.
-    rules: u32,
-    verdict: Verdict,
+/// A thread's table: hashes of harmless keys, each joined with the number of the rules that found it so.
+pub(crate) struct PlainKeys {
+    entries: [u64; ENTRIES],
 }
 
-/// A thread's table.
-pub(crate) struct KeyFacts {
-    entries: [Entry; ENTRIES],
-}
-
-impl KeyFacts {
+impl PlainKeys {
     pub(crate) const fn new() -> Self {
-        let empty = Entry {
-            key: KeyWords {
-                words: [0; 4],
-                len: 0,
-            },
-            rules: 0,
-            verdict: Verdict::Plain,
-        };
         Self {
-            entries: [empty; ENTRIES],
+            entries: [0; ENTRIES],
         }
     }
 
-    /// The verdict of `redact`, whose number among all rules of the process is `rules`.
     #[inline(always)]
-    pub(crate) fn verdict(
-        &mut self,
-        key: &str,
-        words: &KeyWords,
-        hash: u64,
-        rules: u32,
-        redact: &Redact,
-    ) -> Verdict {
-        let entry = &mut self.entries[(hash >> 50) as usize % ENTRIES];
-        if entry.rules == rules && entry.key == *words && key.len() <= LONGEST {
-            return entry.verdict;
-        }
-        Self::look_up(entry, key, words, rules, redact)
+    pub(crate) fn has(&self, hash: u64, rules: u32) -> bool {
+        self.entries[place(hash)] == joined(hash, rules)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn look_up(
-        entry: &mut Entry,
-        key: &str,
-        words: &KeyWords,
-        rules: u32,
-        redact: &Redact,
-    ) -> Verdict {
-        let verdict = judge(key, redact);
-        if key.len() <= LONGEST {
-            *entry = Entry {
-                key: *words,
-                rules,
-                verdict,
-            };
-        }
-        verdict
+    pub(crate) fn insert(&mut self, hash: u64, rules: u32) {
+        self.entries[place(hash)] = joined(hash, rules);
     }
 }
 
-/// The verdict itself.
-pub(crate) fn judge(key: &str, redact: &Redact) -> Verdict {
-    if redact.is_secret(key) {
-        Verdict::Secret
-    } else if redact.is_url(key) {
-        Verdict::Url
-    } else {
-        Verdict::Plain
-    }
+#[inline(always)]
+fn place(hash: u64) -> usize {
+    (hash >> 32) as usize % ENTRIES
+}
+
+/// Never 0 but by an accident of one in 2⁶⁴, for the rules' number is not 0.
+#[inline(always)]
+fn joined(hash: u64, rules: u32) -> u64 {
+    hash.wrapping_add(u64::from(rules) << 40)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
-    fn keys_of_up_to_32_bytes_differ_in_their_words_whenever_they_differ() {
+    fn keys_of_up_to_32_bytes_differ_in_their_hash() {
         let base = "abcdefghijklmnopqrstuvwxyz012345";
-        for len in 0..=32 {
-            let key = &base[..len];
+        let mut keys = HashSet::new();
+        for len in 0..=LONGEST {
+            keys.insert(base[..len].to_owned());
             for at in 0..len {
-                let mut other = key.to_owned().into_bytes();
-                other[at] = b'#';
-                let other = String::from_utf8(other).unwrap();
-                assert!(KeyWords::of(key) != KeyWords::of(&other), "{key} {other}");
+                for other in [b'#', b'A', b'.'] {
+                    let mut key = base[..len].to_owned().into_bytes();
+                    key[at] = other;
+                    keys.insert(String::from_utf8(key).unwrap());
+                }
             }
-            assert!(len == 0 || KeyWords::of(key) != KeyWords::of(&base[..len - 1]));
         }
+        let hashes: HashSet<u64> = keys.iter().map(|key| hash(key)).collect();
+        assert_eq!(hashes.len(), keys.len());
     }
 
     #[test]
-    fn a_longer_key_with_the_same_ends_is_judged_by_itself() {
-        let redact = Redact::default();
-        let mut facts = KeyFacts::new();
-        let plain = "start-of-the-key-____________-and-the-end-of-it";
-        let secret = "start-of-the-key-__password__-and-the-end-of-it";
-        for (key, verdict) in [
-            (plain, Verdict::Plain),
-            (secret, Verdict::Secret),
-            (plain, Verdict::Plain),
-        ] {
-            let words = KeyWords::of(key);
-            assert_eq!(
-                facts.verdict(key, &words, words.hash(), 1, &redact),
-                verdict
-            );
-        }
+    fn what_one_set_of_rules_found_harmless_says_nothing_of_another() {
+        let mut keys = PlainKeys::new();
+        let hash = hash("http.method");
+        assert!(!keys.has(hash, 1));
+        keys.insert(hash, 1);
+        assert!(keys.has(hash, 1));
+        assert!(!keys.has(hash, 2));
+        assert!(!keys.has(super::hash("http.method2"), 1));
     }
 }

@@ -82,9 +82,9 @@ mod fork;
 mod stats;
 
 pub use builder::TracerBuilder;
+pub use codomyrmex_draw::Style;
 pub use codomyrmex_wire::{AttributeValue, SpanView, Value};
 pub use console::ConsoleExporter;
-pub use codomyrmex_draw::Style;
 pub use drawing::drawn;
 pub use exporter::{Batch, Delivery, ExportError, SpanExporter};
 pub use finished::{FinishedEvent, FinishedLink, FinishedSpan};

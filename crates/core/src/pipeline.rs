@@ -34,6 +34,10 @@ pub(crate) struct Pipeline {
     /// Its number in the process; never 0.
     pub(crate) number: u32,
     pub(crate) state: AtomicU8,
+    /// Whether a child of a local span can start the short way: on, built-in ids, parent-based, no hooks.
+    pub(crate) starts_short: AtomicBool,
+    /// Whether a span can finish the short way: on, exporters of bytes only, no hooks.
+    pub(crate) finishes_short: AtomicBool,
     /// Built-in sampler and ids and no hooks: a span can start the short way.
     pub(crate) plain: bool,
     /// Only exporters of bytes and no hooks: a span can finish the short way.
@@ -124,13 +128,17 @@ impl Pipeline {
         let background = lanes
             .iter()
             .any(|lane| lane.delivery == Delivery::Background);
+        let plain = plan.ids.is_none()
+            && plan.hooks.is_none()
+            && plan.sampler.decide_fast(None, 0).is_some();
+        let direct = background && !in_process && plan.hooks.is_none();
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
+            starts_short: AtomicBool::new(plain && !plan.disabled && plan.sampler.follows_parent()),
+            finishes_short: AtomicBool::new(direct && !plan.disabled),
             state: AtomicU8::new(if plan.disabled { DISABLED } else { ON }),
-            plain: plan.ids.is_none()
-                && plan.hooks.is_none()
-                && plan.sampler.decide_fast(None, 0).is_some(),
-            direct: background && !in_process && plan.hooks.is_none(),
+            plain,
+            direct,
             sampler: plan.sampler,
             rules: plan.rules,
             ids: plan.ids,
@@ -359,6 +367,8 @@ impl Pipeline {
         if self.state.swap(SHUT_DOWN, Ordering::AcqRel) == SHUT_DOWN {
             return true;
         }
+        self.starts_short.store(false, Ordering::Relaxed);
+        self.finishes_short.store(false, Ordering::Relaxed);
         let settled = self.flush(deadline);
         self.drain.stop();
         for lane in &self.lanes {

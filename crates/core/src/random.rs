@@ -19,12 +19,25 @@ impl Random {
         }
     }
 
+    /// Seeds the generator if it is not.
+    pub(crate) fn seed_once(&self) {
+        if !self.seeded.get() {
+            self.seed();
+        }
+    }
+
     /// The next number; never 0, so that it can be an id.
     #[inline(always)]
     pub(crate) fn next(&self) -> u64 {
         if !self.seeded.get() {
             self.seed();
         }
+        self.next_seeded()
+    }
+
+    /// As [`next`](Self::next), on a thread that has called [`seed_once`](Self::seed_once).
+    #[inline(always)]
+    pub(crate) fn next_seeded(&self) -> u64 {
         let state = self.state.get().wrapping_add(0xa076_1d64_78bd_642f);
         self.state.set(state);
         let product = u128::from(state) * u128::from(state ^ self.key.get());

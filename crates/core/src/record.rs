@@ -43,18 +43,6 @@ impl Inherited {
         };
         (!inherited.is_empty()).then(|| Arc::new(inherited))
     }
-
-    /// What a child of a span with this inheritance inherits.
-    pub(crate) fn for_child(self: &Arc<Self>) -> Arc<Self> {
-        match &self.text_ids {
-            None => self.clone(),
-            Some(ids) => {
-                let mut child = Self::clone(self);
-                child.text_ids = ids.child();
-                Arc::new(child)
-            }
-        }
-    }
 }
 
 /// How far a span is.

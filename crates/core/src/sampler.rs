@@ -122,6 +122,11 @@ impl Sampler {
         })
     }
 
+    /// Whether a span with a parent simply does as its parent.
+    pub(crate) const fn follows_parent(&self) -> bool {
+        self.parent_based
+    }
+
     /// The decision of a built-in sampler, `None` for one's own, which must see the whole input.
     ///
     /// `parent` says whether the parent is sampled; `trace_id_low` is [`TraceId::low`] of the new span's trace.

@@ -39,12 +39,24 @@ impl Handle {
 
     #[inline(always)]
     fn set_attribute(self, key: &str, value: AttributeValue<'_>) {
+        if let Some(record) = self.record() {
+            if !thread::with_keys(|keys| record.body.set_short(keys, key, value)) {
+                self.set_otherwise(key, value);
+            }
+        }
+    }
+
+    /// A first key, a long value, an equal key, or a span that takes nothing.
+    #[cold]
+    #[inline(never)]
+    fn set_otherwise(self, key: &str, value: AttributeValue<'_>) {
         if let AttributeValue::Display(text) = value {
             return self.set_formatted(key, text);
         }
         if let Some(record) = self.recording() {
             let rules = &record.pipeline.rules;
-            thread::with_facts(|facts| record.body.set_attribute(rules, facts, key, value));
+            thread::with_keys(|keys| record.body.set_long(rules, keys, key, value));
+            record.rare |= record.body.any_dropped();
         }
     }
 
@@ -67,6 +79,7 @@ impl Handle {
                 record
                     .body
                     .add_event(&record.pipeline.rules, time, name, attributes);
+                record.rare |= record.body.any_dropped();
             }
         });
     }
@@ -78,6 +91,7 @@ impl Handle {
         with_texts(attributes, |attributes| {
             if let Some(record) = self.recording() {
                 record.body.add_link(&record.pipeline.rules, to, attributes);
+                record.rare |= record.body.any_dropped();
             }
         });
     }
@@ -147,6 +161,7 @@ impl Handle {
                 .map_or_else(Default::default, |i| (*i).clone());
             inherited.baggage.insert(key, value);
             record.inherited = Some(inherited.into());
+            record.rare = true;
         }
     }
 }

@@ -12,8 +12,9 @@ use crate::context::SpanContext;
 use crate::diagnostics::{self, Kind};
 use crate::ids::TraceId;
 use crate::options::{Parent, SpanOptions};
-use crate::pipeline::{DISABLED, GENERATION, Pipeline};
+use crate::pipeline::{DISABLED, Pipeline};
 use crate::record::{Inherited, Phase, RANDOM, REMOTE, REMOTE_KNOWN, Record, SAMPLED};
+use crate::ring::Ring;
 use crate::sampler::{Sample, SamplingInput, SamplingResult};
 use crate::span::StartedSpan;
 use crate::text_id::{PARENT_SPAN_ID_ATTRIBUTE, SPAN_ID_ATTRIBUTE, TRACE_ID_ATTRIBUTE};
@@ -22,63 +23,86 @@ use crate::thread::{self, ThreadState};
 /// Starts a span under the current one. Null where nothing is recorded or carried.
 #[inline(always)]
 pub(crate) fn start(pipeline: &'static Pipeline, name: &str) -> *mut Record {
-    if !pipeline.is_on() {
-        return ptr::null_mut();
+    if !pipeline.starts_short.load(Ordering::Relaxed) {
+        return start_otherwise(pipeline, name);
     }
-    if !pipeline.plain {
+    let state = thread::state();
+    let ring = state.ring(pipeline);
+    let parent = state.top();
+    if parent.is_null() {
+        return start_root(pipeline, name);
+    }
+    // SAFETY: a current span's record lives as long as it is in the thread's frames, and is touched by this thread alone
+    // meanwhile.
+    let parent = unsafe { &*parent };
+    if parent.inherited.is_some() {
         return start_with(pipeline, name, &SpanOptions::new());
     }
-    thread::with(|state| {
-        let parent = state.top();
-        let pointer = state.take_record(pipeline);
-        // SAFETY: just taken, so this thread's alone.
-        let record = unsafe { &mut *pointer };
-        record.pipeline = pipeline;
-        record.span_id = state.random.next();
-        let parent_sampled = if parent.is_null() {
-            record.trace_id = [state.random.next(), state.random.next()];
-            record.parent_span_id = 0;
-            record.flags = RANDOM | REMOTE_KNOWN;
-            None
-        } else {
-            // SAFETY: a current span's record lives as long as it is in the thread's frames, and is touched by this
-            // thread alone meanwhile.
-            let parent = unsafe { &*parent };
-            record.trace_id = parent.trace_id;
-            record.parent_span_id = parent.span_id;
-            record.flags = parent.flags & RANDOM | REMOTE_KNOWN;
-            if let Some(inherited) = &parent.inherited {
-                record.inherited = Some(inherited.for_child());
-            }
-            Some(parent.is_sampled())
-        };
-        let low = TraceId::from_words(record.trace_id).low();
-        if pipeline.sampler.decide_fast(parent_sampled, low) == Some(true) {
-            open(state, record, name);
-            record.start = clock::ticks();
-        } else {
-            record.phase = Phase::Unsampled;
-            state.ring(pipeline).books.unsampled.bump();
-        }
-        pointer
-    })
+    let pointer = state.take_record(pipeline);
+    // SAFETY: just taken, so this thread's alone.
+    let record = unsafe { &mut *pointer };
+    record.pipeline = pipeline;
+    record.trace_id = parent.trace_id;
+    record.parent_span_id = parent.span_id;
+    record.flags = parent.flags & (SAMPLED | RANDOM) | REMOTE_KNOWN;
+    record.span_id = state.random.next_seeded();
+    if record.flags & SAMPLED == 0 {
+        record.phase = Phase::Unsampled;
+        record.body.refuse();
+        ring.books.unsampled.bump();
+        return pointer;
+    }
+    open(state, ring, record, name);
+    record.start = clock::ticks();
+    pointer
 }
 
-/// Makes a record a sampled, open span; the start time is the caller's to set.
+/// Starts a new trace under built-in rules.
+#[inline(never)]
+fn start_root(pipeline: &'static Pipeline, name: &str) -> *mut Record {
+    let state = thread::state();
+    let ring = state.ring(pipeline);
+    let pointer = state.take_record(pipeline);
+    // SAFETY: just taken, so this thread's alone.
+    let record = unsafe { &mut *pointer };
+    record.pipeline = pipeline;
+    record.trace_id = [state.random.next_seeded(), state.random.next_seeded()];
+    record.span_id = state.random.next_seeded();
+    record.parent_span_id = 0;
+    record.flags = RANDOM | REMOTE_KNOWN;
+    let low = TraceId::from_words(record.trace_id).low();
+    if pipeline.sampler.decide_fast(None, low) == Some(true) {
+        record.flags |= SAMPLED;
+        open(state, ring, record, name);
+        record.start = clock::ticks();
+    } else {
+        record.phase = Phase::Unsampled;
+        record.body.refuse();
+        ring.books.unsampled.bump();
+    }
+    pointer
+}
+
+/// Where the tracer is off, or has hooks, ids or a sampler that does not follow the parent.
+#[inline(never)]
+fn start_otherwise(pipeline: &'static Pipeline, name: &str) -> *mut Record {
+    if pipeline.is_on() {
+        start_with(pipeline, name, &SpanOptions::new())
+    } else {
+        ptr::null_mut()
+    }
+}
+
+/// Makes a record with ids and flags an open span; the start time is the caller's to set.
 #[inline(always)]
-fn open(state: &ThreadState, record: &mut Record, name: &str) {
-    record.flags |= SAMPLED;
-    record.phase = Phase::Recording;
+fn open(state: &ThreadState, ring: &Ring, record: &mut Record, name: &str) {
+    record.generation = state.generation();
     record.kind = 1;
     record.status = 0;
+    record.phase = Phase::Recording;
     record.rare = false;
-    record.explicit_start = false;
-    record.generation = GENERATION.load(Ordering::Relaxed);
-    record.body.start(name);
-    if record.inherited.is_some() {
-        set_text_ids(record);
-    }
-    state.ring(record.pipeline).books.started.bump();
+    record.body.start(&record.pipeline.rules, name);
+    ring.books.started.bump();
 }
 
 /// Ids that are texts go along as attributes, for wires that need bytes.
@@ -156,10 +180,18 @@ pub(crate) fn start_with(
     record.inherited = inherited;
     if !decision.is_sampled() {
         record.phase = Phase::Unsampled;
+        record.body.refuse();
         thread::state().ring(pipeline).books.unsampled.bump();
         return pointer;
     }
-    thread::with(|state| open(state, record, name));
+    let state = thread::state();
+    record.flags |= SAMPLED;
+    open(state, state.ring(pipeline), record, name);
+    record.explicit_start = false;
+    if record.inherited.is_some() {
+        record.rare = true;
+        set_text_ids(record);
+    }
     record.kind = options.kind.otlp();
     match options.start_time {
         Some(ns) => {
@@ -200,6 +232,7 @@ fn pass_through(pipeline: &'static Pipeline, parent: &SpanContext) -> *mut Recor
     record.parent_span_id = parent.parent_span_id.map_or(0, |id| id.to_word());
     record.flags = if parent.sampled { SAMPLED } else { 0 };
     record.phase = Phase::Unsampled;
+    record.body.refuse();
     record.inherited = inherit(Some(parent), None);
     pointer
 }

@@ -4,9 +4,10 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use crate::key_facts::KeyFacts;
-use crate::pipeline::Pipeline;
+use crate::key_facts::PlainKeys;
+use crate::pipeline::{GENERATION, Pipeline};
 use crate::random::Random;
 use crate::record::Record;
 use crate::ring::Ring;
@@ -25,8 +26,10 @@ pub(crate) struct ThreadState {
     /// The ring that was used last, and whose it is.
     ring: Cell<*const Ring>,
     ring_of: Cell<u32>,
-    facts: UnsafeCell<KeyFacts>,
+    keys: UnsafeCell<PlainKeys>,
     pub(crate) random: Random,
+    /// The fork generation, as this thread knows it since it found its ring.
+    generation: Cell<u32>,
 }
 
 thread_local! {
@@ -38,7 +41,8 @@ thread_local! {
             rings: UnsafeCell::new(ManuallyDrop::new(Vec::new())),
             ring: Cell::new(ptr::null()),
             ring_of: Cell::new(0),
-            facts: UnsafeCell::new(KeyFacts::new()),
+            keys: UnsafeCell::new(PlainKeys::new()),
+            generation: Cell::new(0),
             random: Random::unseeded(),
         }
     };
@@ -70,11 +74,11 @@ pub(crate) fn with<R>(f: impl FnOnce(&ThreadState) -> R) -> R {
     f(state())
 }
 
-/// The thread's table of keys. `f` runs none of the user's code.
+/// The thread's table of harmless keys. `f` runs none of the user's code.
 #[inline(always)]
-pub(crate) fn with_facts<R>(f: impl FnOnce(&mut KeyFacts) -> R) -> R {
+pub(crate) fn with_keys<R>(f: impl FnOnce(&mut PlainKeys) -> R) -> R {
     // SAFETY: the table is this thread's, and no function of ours that is given it calls back here or runs user code.
-    f(unsafe { &mut *state().facts.get() })
+    f(unsafe { &mut *state().keys.get() })
 }
 
 impl ThreadState {
@@ -193,8 +197,16 @@ impl ThreadState {
                 Arc::as_ptr(&ring)
             }
         };
+        self.random.seed_once();
+        self.generation.set(GENERATION.load(Ordering::Relaxed));
         self.ring.set(ring);
         self.ring_of.set(pipeline.number);
+    }
+
+    /// The fork generation. Right once this thread has found a ring, since a forked child looks for its rings anew.
+    #[inline(always)]
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.get()
     }
 
     /// The thread ends: its rings are left to the drain, its memory is freed.

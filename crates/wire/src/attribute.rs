@@ -263,6 +263,17 @@ pub fn find_attribute(body: &[u8], key: &str) -> Option<Range<usize>> {
 
 /// As [`find_attribute`], from the field at `at` on, whatever the lengths.
 #[inline(never)]
+/// How many attributes stand in a body, or in a part of it that begins and ends with a field.
+pub fn count_attributes(body: &[u8]) -> u32 {
+    let mut count = 0;
+    let mut at = 0;
+    while let (Some(tag), Some((length, start))) = (body.get(at), read_length(body, at + 1)) {
+        count += u32::from(*tag == Field::Span as u8);
+        at = start.saturating_add(length);
+    }
+    count
+}
+
 fn find_from(body: &[u8], mut at: usize, key: &[u8]) -> Option<Range<usize>> {
     loop {
         let tag = *body.get(at)?;

@@ -435,6 +435,66 @@ fn formatting_ends_at_the_limit() {
 }
 
 #[test]
+fn a_text_beyond_the_limit_is_cut_where_there_is_room_too() {
+    let mut body = Vec::with_capacity(1 << 10);
+    assert!(wire::push_attribute(
+        &mut body,
+        Field::Span,
+        "k",
+        "abcdef".into(),
+        5
+    ));
+    assert!(!wire::push_attribute(
+        &mut body,
+        Field::Span,
+        "l",
+        "abcde".into(),
+        5
+    ));
+    let span = SpanView::parse(&body).unwrap();
+    assert_eq!(span.attribute("k").unwrap().as_str(), Some("abcde"));
+    assert_eq!(span.attribute("l").unwrap().as_str(), Some("abcde"));
+}
+
+#[test]
+fn a_link_is_no_attribute() {
+    let mut body = Vec::new();
+    let mark = wire::begin_link(&mut body, *b"0123456789abcdef", [1; 8], "", 1);
+    wire::end_link(&mut body, mark, 0);
+    assert_eq!(wire::find_attribute(&body, "0123456789abcdef"), None);
+    let link = body.len();
+    wire::push_attribute(
+        &mut body,
+        Field::Span,
+        "0123456789abcdef",
+        1.into(),
+        usize::MAX,
+    );
+    assert_eq!(
+        wire::find_attribute(&body, "0123456789abcdef"),
+        Some(link..body.len())
+    );
+}
+
+#[test]
+fn the_status_is_written_once() {
+    let head = SpanHead {
+        trace_id: [1, 2],
+        span_id: 3,
+        kind: 1,
+        status: 2,
+        ..SpanHead::default()
+    };
+    let tail = wire::SpanTail {
+        status_message: "no",
+        ..Default::default()
+    };
+    let mut out = vec![0; wire::span_bound_with_tail(0, &tail)];
+    let written = wire::encode_span_with_tail(&mut out, &head, &[], &tail).unwrap();
+    assert_eq!(out[58..written], *b"\x7a\x06\x12\x02no\x18\x02");
+}
+
+#[test]
 fn root_and_unset_write_no_parent_and_no_status() {
     let head = SpanHead {
         trace_id: [1, 2],

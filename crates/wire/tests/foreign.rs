@@ -4,7 +4,7 @@
 mod official;
 
 use codomyrmex_wire::{DecodeReason, SpanIter, SpanView, TracesView, ValueView, json};
-use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::{Span, TracesData};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
@@ -314,6 +314,65 @@ fn errors_say_what_and_where() {
         error.to_string(),
         "the bytes end within a field (at byte 2)"
     );
+}
+
+#[test]
+fn what_is_broken_inside_is_found_at_any_level() {
+    let within = |path: &[u32]| {
+        let broken = b"\x0a\x05a".to_vec();
+        path.iter()
+            .rev()
+            .fold(broken, |inner, number| bytes_field(*number, &inner))
+    };
+    let of_a_span: [&[u32]; 14] = [
+        &[9],
+        &[9, 2],
+        &[9, 2, 5],
+        &[9, 2, 5, 1],
+        &[9, 2, 6],
+        &[9, 2, 6, 1],
+        &[9, 2, 6, 1, 2],
+        &[9, 2, 6, 1, 2, 5, 1],
+        &[11],
+        &[11, 3],
+        &[11, 3, 2],
+        &[13],
+        &[13, 4, 2],
+        &[15],
+    ];
+    for path in of_a_span {
+        let bytes = within(path);
+        assert!(Span::decode(&bytes[..]).is_err());
+        let error = SpanView::parse(&bytes).expect_err(&format!("{path:?}"));
+        assert_eq!(
+            (error.reason, error.offset),
+            (DecodeReason::Truncated, bytes.len() - 1),
+            "{path:?}"
+        );
+        let traces = within(&[&[1, 2, 2], path].concat());
+        let error = TracesView::parse(&traces).expect_err(&format!("{path:?}"));
+        assert_eq!(error.offset, traces.len() - 1, "{path:?}");
+    }
+    let of_a_request: [&[u32]; 8] = [
+        &[1],
+        &[1, 1],
+        &[1, 1, 1],
+        &[1, 1, 1, 2],
+        &[1, 2],
+        &[1, 2, 1],
+        &[1, 2, 1, 3],
+        &[1, 2, 1, 3, 2],
+    ];
+    for path in of_a_request {
+        let bytes = within(path);
+        assert!(TracesData::decode(&bytes[..]).is_err());
+        let error = TracesView::parse(&bytes).expect_err(&format!("{path:?}"));
+        assert_eq!(
+            (error.reason, error.offset),
+            (DecodeReason::Truncated, bytes.len() - 1),
+            "{path:?}"
+        );
+    }
 }
 
 #[test]
