@@ -11,7 +11,8 @@ from driver.rust_side import PROFILES, RustRun
 @dataclass(frozen=True)
 class Verdict:
     what: str
-    measured: Ratio
+    # None where one of the two has no figure.
+    measured: Ratio | None
     against: str
     goal: str
     reached: bool
@@ -53,34 +54,42 @@ def judge(rust: tuple[RustRun, ...], python: tuple[PythonRun, ...]) -> list[tupl
     return [(heading, verdicts) for heading, verdicts in sections if verdicts]
 
 
-def at_most(what: str, ours: Figure, base: Figure, name: str, goal: float) -> Verdict:
-    measured = ratio(ours, base)
-    return Verdict(what, measured, f"× {name}", f"≤ {goal:g} ×", measured.median <= goal)
+def at_most(what: str, found: list[Figure] | None, name: str, goal: float) -> Verdict:
+    measured = ratio(*found) if found else None
+    reached = measured is not None and measured.median <= goal
+    return Verdict(what, measured, f"× {name}", f"≤ {goal:g} ×", reached)
 
 
-def at_least(what: str, peer: Figure, ours: Figure, name: str, goal: float) -> Verdict:
-    measured = ratio(peer, ours)
-    return Verdict(what, measured, f"× less than {name}", f"≥ {goal:g} ×", measured.median >= goal)
+def at_least(what: str, found: list[Figure] | None, name: str, goal: float) -> Verdict:
+    measured = ratio(*found) if found else None
+    reached = measured is not None and measured.median >= goal
+    return Verdict(what, measured, f"× less than {name}", f"≥ {goal:g} ×", reached)
 
 
-def pairs(table: Table, case: str, *peers: str) -> list[Figure] | None:
-    figures = table.get(case, {})
-    return [figures[peer] for peer in peers] if all(peer in figures for peer in peers) else None
+def pair(table: Table, case: str, over: str, under: str) -> list[Figure] | None:
+    """Two peers' figures of a case, unless one of them has none."""
+    figures = table[case]
+    return [figures[over], figures[under]] if over in figures and under in figures else None
 
 
 def rust_verdicts(run: RustRun) -> Iterator[Verdict]:
     for case, (what, goals) in RUST_FLOOR.items():
-        if found := pairs(run.table, case, "codomyrmex", "floor"):
-            yield at_most(what, *found, "two clock reads", goals[run.profile])
-    if found := pairs(run.table, "unsampled", "fastrace", "codomyrmex"):
-        yield at_least("unsampled", *found, "fastrace", 2)
+        if case in run.table:
+            found = pair(run.table, case, "codomyrmex", "floor")
+            yield at_most(what, found, "two clock reads", goals[run.profile])
+    if "unsampled" in run.table:
+        found = pair(run.table, "unsampled", "fastrace", "codomyrmex")
+        yield at_least("unsampled", found, "fastrace", 2)
     for case, (what, goal) in RUST_CPU.items():
-        if found := pairs(run.table, case, "codomyrmex", *RUST_SPAN_PEERS):
-            ours, *peers = found
-            name, best = min(zip(RUST_SPAN_PEERS, peers, strict=True), key=lambda peer: peer[1].median)
-            yield at_least(what, best, ours, f"the best peer ({name})", goal)
-    if found := pairs(run.startup, "startup", "fastrace", "codomyrmex"):
-        yield at_least("start-up added to a binary", *found, "fastrace", 20)
+        if case in run.table:
+            figures = run.table[case]
+            peers = [peer for peer in RUST_SPAN_PEERS if peer in figures]
+            best = min(peers, key=lambda peer: figures[peer].median, default="none measured")
+            found = pair(run.table, case, best, "codomyrmex")
+            yield at_least(what, found, f"the best peer ({best})", goal)
+    if "startup" in run.startup:
+        found = pair(run.startup, "startup", "fastrace", "codomyrmex")
+        yield at_least("start-up added to a binary", found, "fastrace", 20)
     if run.memory:
         yield from memory_verdicts(run)
 
@@ -103,11 +112,13 @@ def memory_verdicts(run: RustRun) -> Iterator[Verdict]:
 
 def python_verdicts(run: PythonRun) -> Iterator[Verdict]:
     for case, (what, goals) in PYTHON_PEERS.items():
-        for peer, goal in goals.items():
-            if found := pairs(run.table, case, peer, "codomyrmex"):
-                yield at_least(what, *found, peer, goal)
+        if case in run.table:
+            for peer, goal in goals.items():
+                yield at_least(what, pair(run.table, case, peer, "codomyrmex"), peer, goal)
     for case, (what, goal) in PYTHON_NOOP.items():
-        if found := pairs(run.table, case, "codomyrmex", "noop"):
-            yield at_most(what, *found, "an allocated native no-op", goal)
-    if found := pairs(run.imports, "import", "opentelemetry-sdk", "codomyrmex"):
-        yield at_least("import over bare Python", *found, "opentelemetry-sdk with its HTTP exporter", 6)
+        if case in run.table:
+            found = pair(run.table, case, "codomyrmex", "noop")
+            yield at_most(what, found, "an allocated native no-op", goal)
+    if "import" in run.imports:
+        found = pair(run.imports, "import", "opentelemetry-sdk", "codomyrmex")
+        yield at_least("import over bare Python", found, "opentelemetry-sdk with its HTTP exporter", 6)

@@ -80,8 +80,8 @@ def goals(verdicts: Sequence[Verdict]) -> str:
     rows = [
         (
             verdict.what,
-            f"{number(verdict.measured.median)} {verdict.against}",
-            number(verdict.measured.least),
+            f"{number(verdict.measured.median) if verdict.measured else 'no figure'} {verdict.against}",
+            number(verdict.measured.least) if verdict.measured else "–",
             verdict.goal,
             "reached" if verdict.reached else "**not reached**",
         )

@@ -43,7 +43,8 @@ def main() -> None:
     # The loop and the clock are no part of a span. A plain call's loop is subtracted with it.
     overhead = 0.0 if plain else cost(clock, empty, spans)
     # The root is a span of the case as well where everything that was made is counted.
-    exported_each = 0 if case == "unsampled" else spans if case in ROOTLESS else spans + 1
+    nothing = case == "unsampled" or peer_name == "noop"
+    exported_each = 0 if nothing else spans if case in ROOTLESS else spans + 1
     operations = exported_each if whole_process else spans
 
     def section() -> float:
