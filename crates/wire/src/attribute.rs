@@ -261,8 +261,6 @@ pub fn find_attribute(body: &[u8], key: &str) -> Option<Range<usize>> {
     None
 }
 
-/// As [`find_attribute`], from the field at `at` on, whatever the lengths.
-#[inline(never)]
 /// How many attributes stand in a body, or in a part of it that begins and ends with a field.
 pub fn count_attributes(body: &[u8]) -> u32 {
     let mut count = 0;
@@ -274,6 +272,8 @@ pub fn count_attributes(body: &[u8]) -> u32 {
     count
 }
 
+/// As [`find_attribute`], from the field at `at` on, whatever the lengths.
+#[inline(never)]
 fn find_from(body: &[u8], mut at: usize, key: &[u8]) -> Option<Range<usize>> {
     loop {
         let tag = *body.get(at)?;
