@@ -69,7 +69,14 @@ mod tests {
             start_ns: 6,
             end_ns: u64::MAX,
         };
-        for name in ["", "a", &"x".repeat(40), &"x".repeat(61), &"x".repeat(62), &"x".repeat(126)] {
+        for name in [
+            "",
+            "a",
+            &"x".repeat(40),
+            &"x".repeat(61),
+            &"x".repeat(62),
+            &"x".repeat(126),
+        ] {
             let mut body = Vec::new();
             push_name(&mut body, name);
             let mut short = [0; SHORT_HEAD];
@@ -89,7 +96,14 @@ mod tests {
             bytes.extend_from_slice(&body);
             let mut long = vec![0; span_bound(body.len())];
             let written = encode_span(&mut long, &head, &body).unwrap();
-            let read = |bytes| SpanIter::new(bytes).next().unwrap().unwrap().bytes().to_vec();
+            let read = |bytes| {
+                SpanIter::new(bytes)
+                    .next()
+                    .unwrap()
+                    .unwrap()
+                    .bytes()
+                    .to_vec()
+            };
             assert_eq!(read(&bytes), read(&long[..written]), "{name}");
         }
     }
