@@ -12,6 +12,7 @@ use crate::key_facts::{self, PlainKeys, Verdict};
 use crate::limits::Limits;
 use crate::record::{REMOTE, REMOTE_KNOWN};
 use crate::redact::{REDACTED, Redact};
+use crate::thread;
 
 /// The largest body of one span, bytes: a value that would go past it is cut to what is left.
 pub(crate) const LARGEST_BODY: usize = 4 << 20;
@@ -217,6 +218,18 @@ impl SpanBody {
         self.counted = self.end;
     }
 
+    /// How many bytes the encoded fields have.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.end as usize
+    }
+
+    /// The memory in which the encoded fields stand: at least 512 initialised bytes.
+    #[inline(always)]
+    pub(crate) fn as_ptr(&self) -> *const u8 {
+        self.bytes.as_ptr()
+    }
+
     /// The encoded fields.
     #[inline(always)]
     pub fn bytes(&self) -> &[u8] {
@@ -351,11 +364,9 @@ impl SpanBody {
     /// Sets an attribute, on any thread.
     #[inline]
     pub fn set(&mut self, rules: &Rules, key: &str, value: AttributeValue<'_>) {
-        crate::thread::with_keys(|keys| {
-            if !self.set_short(keys, key, value) {
-                self.set_long(rules, keys, key, value);
-            }
-        });
+        if !self.set_short(thread::state().keys(), key, value) {
+            thread::with_keys(|keys| self.set_long(rules, keys, key, value));
+        }
     }
 
     fn push(&mut self, rules: &Rules, field: Field, key: &str, value: AttributeValue<'_>) {

@@ -73,21 +73,10 @@ impl Chunk {
         unsafe { self.0.as_ref() }
     }
 
-    /// The bytes after `from`, to be written by the producer alone.
-    ///
-    /// # Safety
-    /// The caller is the chunk's only producer and holds no other slice of this range; `from` is at or past the last
-    /// commit, so that no consumer reads there.
-    #[inline(always)]
-    pub(crate) unsafe fn unwritten(&self, from: usize) -> &mut [u8] {
-        let from = from.min(ROOM);
-        // SAFETY: within the allocation and initialised (zeroed at first); exclusive by this function's contract.
-        unsafe {
-            std::slice::from_raw_parts_mut(
-                self.0.as_ptr().cast::<u8>().add(size_of::<Header>() + from),
-                ROOM - from,
-            )
-        }
+    /// Where spans begin. [`ROOM`] initialised bytes follow; whoever took the chunk writes them, up to each commit once.
+    pub(crate) fn room(&self) -> *mut u8 {
+        // SAFETY: within the allocation.
+        unsafe { self.0.as_ptr().cast::<u8>().add(size_of::<Header>()) }
     }
 
     /// Says that everything up to here is whole.
@@ -113,12 +102,7 @@ impl Chunk {
         let from = (from as usize).min(to);
         // SAFETY: the range lies below a commit that the caller acquired, so nobody writes there until the consumer
         // gives the chunk back.
-        unsafe {
-            std::slice::from_raw_parts(
-                self.0.as_ptr().cast::<u8>().add(size_of::<Header>() + from),
-                to - from,
-            )
-        }
+        unsafe { std::slice::from_raw_parts(self.room().add(from), to - from) }
     }
 
     pub(crate) fn link(&self, next: Chunk) {
@@ -320,7 +304,7 @@ mod tests {
                     for _ in 0..5_000 {
                         let Some(chunk) = pool.take() else { continue };
                         // SAFETY: taken by this thread alone.
-                        let bytes = unsafe { chunk.unwritten(0) };
+                        let bytes = unsafe { std::slice::from_raw_parts_mut(chunk.room(), ROOM) };
                         bytes[..64].fill(thread);
                         assert!(bytes[..64].iter().all(|b| *b == thread));
                         pool.give_back(chunk);

@@ -6,45 +6,55 @@
 //! between that reading and the present one, which is exact to some tens of nanoseconds from the first span on.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long the counter is observed before its rate is trusted, nanoseconds.
 const SETTLE_NS: u64 = 20_000_000;
-/// Fixed-point bits of the rate: ns = ticks × rate >> RATE_BITS.
-const RATE_BITS: u32 = 32;
+/// How often the anchor is renewed, nanoseconds.
+const REANCHOR_NS: u64 = 1_000_000_000;
 
 const UNKNOWN: u8 = 0;
 const SYSTEM: u8 = 1;
-const SETTLING: u8 = 2;
-const COUNTER: u8 = 3;
+const COUNTER: u8 = 2;
 
 static MODE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-/// A point where counter and wall clock were read together, and the counter's rate. Readers retry while it changes.
+/// How ticks become nanoseconds: `unix_ns + (ticks - origin) × rate / 2⁶⁴`.
 struct Anchor {
-    version: AtomicU32,
-    ticks: AtomicU64,
     unix_ns: AtomicU64,
     rate: AtomicU64,
+    origin: AtomicU64,
 }
 
-static ANCHOR: Anchor = Anchor {
-    version: AtomicU32::new(0),
-    ticks: AtomicU64::new(0),
-    unix_ns: AtomicU64::new(0),
-    rate: AtomicU64::new(0),
-};
+/// Anchors, used in turn. One that is being read is overwritten only after as many seconds as there are anchors.
+static ANCHORS: [Anchor; 64] = [const {
+    Anchor {
+        unix_ns: AtomicU64::new(0),
+        rate: AtomicU64::new(0),
+        origin: AtomicU64::new(0),
+    }
+}; 64];
+
+/// The anchor that counts; null until the counter's rate is known.
+static CURRENT: AtomicPtr<Anchor> = AtomicPtr::new(std::ptr::null_mut());
 
 /// What the anchor was calibrated from; also serialises writers of the anchor.
 struct Calibration {
+    /// Where the line begins: somewhat before the first reading, so that no reading lies before it.
+    origin: u64,
     first_ticks: u64,
     first_monotonic_ns: u64,
+    last_monotonic_ns: u64,
+    next_anchor: usize,
 }
 
 static CALIBRATION: Mutex<Calibration> = Mutex::new(Calibration {
+    origin: 0,
     first_ticks: 0,
     first_monotonic_ns: 0,
+    last_monotonic_ns: 0,
+    next_anchor: 0,
 });
 
 /// The present moment in raw ticks: the counter's, or nanoseconds since the Unix epoch where the counter is not used.
@@ -52,7 +62,7 @@ static CALIBRATION: Mutex<Calibration> = Mutex::new(Calibration {
 pub fn ticks() -> u64 {
     #[cfg(target_arch = "x86_64")]
     {
-        if MODE.load(Ordering::Relaxed) >= SETTLING {
+        if MODE.load(Ordering::Relaxed) == COUNTER {
             return counter();
         }
     }
@@ -94,11 +104,11 @@ pub(crate) fn prepare() {
         MODE.store(SYSTEM, Ordering::Release);
         return;
     }
-    let (ticks, unix_ns, monotonic_ns) = read_all();
+    let (ticks, _, monotonic_ns) = read_all();
+    calibration.origin = ticks.saturating_sub(1 << 20);
     calibration.first_ticks = ticks;
     calibration.first_monotonic_ns = monotonic_ns;
-    publish(ticks, unix_ns, 0);
-    MODE.store(SETTLING, Ordering::Release);
+    MODE.store(COUNTER, Ordering::Release);
 }
 
 fn kernel_trusts_the_counter() -> bool {
@@ -127,60 +137,112 @@ fn read_all() -> (u64, u64, u64) {
     (best.1, best.2, best.3)
 }
 
-fn publish(ticks: u64, unix_ns: u64, rate: u64) {
-    let version = ANCHOR.version.load(Ordering::Relaxed);
-    ANCHOR
-        .version
-        .store(version.wrapping_add(1), Ordering::Relaxed);
-    fence(Ordering::Release);
-    ANCHOR.ticks.store(ticks, Ordering::Relaxed);
-    ANCHOR.unix_ns.store(unix_ns, Ordering::Relaxed);
-    ANCHOR.rate.store(rate, Ordering::Relaxed);
-    ANCHOR
-        .version
-        .store(version.wrapping_add(2), Ordering::Release);
+/// Reads the clocks together anew, so that the wall clock's adjustments reach later spans. The drain calls it; it does
+/// something about once a second, and then costs some hundred nanoseconds.
+pub(crate) fn reanchor() {
+    if MODE.load(Ordering::Acquire) != COUNTER {
+        return;
+    }
+    let mut calibration = CALIBRATION.lock().unwrap_or_else(|e| e.into_inner());
+    let now = monotonic_ns();
+    let settled = !CURRENT.load(Ordering::Relaxed).is_null();
+    if now < calibration.first_monotonic_ns + SETTLE_NS
+        || (settled && now < calibration.last_monotonic_ns + REANCHOR_NS)
+    {
+        return;
+    }
+    let anchor = measure(&calibration);
+    calibration.last_monotonic_ns = now;
+    let slot = &ANCHORS[calibration.next_anchor % ANCHORS.len()];
+    calibration.next_anchor += 1;
+    slot.unix_ns.store(anchor.unix_ns, Ordering::Relaxed);
+    slot.rate.store(anchor.rate, Ordering::Relaxed);
+    slot.origin.store(anchor.origin, Ordering::Relaxed);
+    CURRENT.store(std::ptr::from_ref(slot).cast_mut(), Ordering::Release);
 }
 
-/// Reads the clocks together anew, so that the wall clock's adjustments reach later spans. The drain calls it about once
-/// a second; it costs some hundred nanoseconds.
-pub(crate) fn reanchor() {
-    let mode = MODE.load(Ordering::Acquire);
-    if mode < SETTLING {
-        return;
+/// An anchor's numbers.
+#[derive(Clone, Copy)]
+struct Line {
+    unix_ns: u64,
+    rate: u64,
+    origin: u64,
+}
+
+impl Line {
+    #[inline(always)]
+    fn at(self, reading: u64) -> u64 {
+        let since = u128::from(reading.wrapping_sub(self.origin));
+        self.unix_ns
+            .wrapping_add((since * u128::from(self.rate) >> 64) as u64)
     }
-    let calibration = CALIBRATION.lock().unwrap_or_else(|e| e.into_inner());
+}
+
+/// The line through the first reading and the present one.
+fn measure(calibration: &Calibration) -> Line {
     let (ticks, unix_ns, monotonic_ns) = read_all();
-    let elapsed_ns = monotonic_ns.saturating_sub(calibration.first_monotonic_ns);
-    let elapsed_ticks = ticks.saturating_sub(calibration.first_ticks);
-    if elapsed_ns < SETTLE_NS || elapsed_ticks == 0 {
-        return;
+    let elapsed_ns = monotonic_ns
+        .saturating_sub(calibration.first_monotonic_ns)
+        .max(1);
+    let elapsed_ticks = ticks.saturating_sub(calibration.first_ticks).max(1);
+    // A fraction: a counter that the kernel trusts ticks faster than once a nanosecond.
+    let rate = ((u128::from(elapsed_ns) << 64) / u128::from(elapsed_ticks))
+        .min(u128::from(u64::MAX)) as u64;
+    let line = Line {
+        unix_ns: 0,
+        rate,
+        origin: calibration.origin,
+    };
+    Line {
+        unix_ns: unix_ns.wrapping_sub(line.at(ticks)),
+        ..line
     }
-    let rate = ((u128::from(elapsed_ns) << RATE_BITS) / u128::from(elapsed_ticks)) as u64;
-    publish(ticks, unix_ns, rate);
-    MODE.store(COUNTER, Ordering::Release);
+}
+
+/// The anchor that counts, if the counter is used and its rate is known.
+#[inline(always)]
+fn line() -> Option<Line> {
+    let current = CURRENT.load(Ordering::Acquire);
+    // SAFETY: null, or one of the static anchors.
+    let anchor = unsafe { current.as_ref() }?;
+    Some(Line {
+        unix_ns: anchor.unix_ns.load(Ordering::Relaxed),
+        rate: anchor.rate.load(Ordering::Relaxed),
+        origin: anchor.origin.load(Ordering::Relaxed),
+    })
+}
+
+/// A conversion that is at hand, for the short way to finish a span.
+#[derive(Clone, Copy)]
+pub(crate) struct Settled(Line);
+
+/// The conversion, if the counter is used and its rate is known.
+#[inline(always)]
+pub(crate) fn settled() -> Option<Settled> {
+    line().map(Settled)
+}
+
+impl Settled {
+    /// As [`ticks`], without asking again which clock is used.
+    #[inline(always)]
+    pub(crate) fn ticks(self) -> u64 {
+        counter()
+    }
+
+    #[inline(always)]
+    pub(crate) fn unix_ns(self, reading: u64) -> u64 {
+        self.0.at(reading)
+    }
 }
 
 /// Converts two readings of [`ticks`] to nanoseconds since the Unix epoch under one anchor, so that their difference
 /// is the time that passed between them.
-#[inline(always)]
+#[inline]
 pub fn to_unix_ns(start: u64, end: u64) -> (u64, u64) {
-    if MODE.load(Ordering::Relaxed) == COUNTER {
-        loop {
-            let version = ANCHOR.version.load(Ordering::Acquire);
-            let ticks = ANCHOR.ticks.load(Ordering::Relaxed);
-            let unix_ns = ANCHOR.unix_ns.load(Ordering::Relaxed);
-            let rate = ANCHOR.rate.load(Ordering::Relaxed);
-            fence(Ordering::Acquire);
-            if version & 1 == 0 && ANCHOR.version.load(Ordering::Relaxed) == version {
-                return (
-                    at(start, ticks, unix_ns, rate),
-                    at(end, ticks, unix_ns, rate),
-                );
-            }
-            std::hint::spin_loop();
-        }
+    match line() {
+        Some(line) => (line.at(start), line.at(end)),
+        None => to_unix_ns_slow(start, end),
     }
-    to_unix_ns_slow(start, end)
 }
 
 /// One reading of [`ticks`] in nanoseconds since the Unix epoch.
@@ -189,36 +251,18 @@ pub fn unix_ns(reading: u64) -> u64 {
     to_unix_ns(reading, reading).0
 }
 
-#[inline(always)]
-fn at(reading: u64, ticks: u64, unix_ns: u64, rate: u64) -> u64 {
-    let since = reading.wrapping_sub(ticks) as i64;
-    // The rate is far below 2⁶³: one signed multiplication.
-    let ns = (i128::from(since) * i128::from(rate as i64)) >> RATE_BITS;
-    unix_ns.wrapping_add(ns as u64)
-}
-
 #[cold]
 #[inline(never)]
 fn to_unix_ns_slow(start: u64, end: u64) -> (u64, u64) {
-    if MODE.load(Ordering::Acquire) < SETTLING {
+    if MODE.load(Ordering::Acquire) != COUNTER {
         return (start, end);
     }
     reanchor();
-    if MODE.load(Ordering::Acquire) == COUNTER {
-        return to_unix_ns(start, end);
-    }
-    // Still settling: the line through the first reading and the present one.
-    let calibration = CALIBRATION.lock().unwrap_or_else(|e| e.into_inner());
-    let (ticks, unix_ns, monotonic_ns) = read_all();
-    let elapsed_ns = monotonic_ns
-        .saturating_sub(calibration.first_monotonic_ns)
-        .max(1);
-    let elapsed_ticks = ticks.saturating_sub(calibration.first_ticks).max(1);
-    let rate = ((u128::from(elapsed_ns) << RATE_BITS) / u128::from(elapsed_ticks)) as u64;
-    (
-        at(start, ticks, unix_ns, rate),
-        at(end, ticks, unix_ns, rate),
-    )
+    let line = line().unwrap_or_else(|| {
+        // Still settling.
+        measure(&CALIBRATION.lock().unwrap_or_else(|e| e.into_inner()))
+    });
+    (line.at(start), line.at(end))
 }
 
 /// Nanoseconds since the Unix epoch, from the system's clock.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use codomyrmex_draw::DrawnSpan;
 use codomyrmex_wire::Value;
 
-use crate::finished::FinishedSpan;
+use crate::finished::{FinishedEvent, FinishedSpan};
 use crate::json;
 use crate::status::SpanStatus;
 
@@ -42,7 +42,11 @@ pub fn drawn(spans: &[FinishedSpan]) -> Vec<DrawnSpan> {
 }
 
 fn notes(span: &FinishedSpan) -> Vec<String> {
-    let events = span.events.iter().map(|event| {
+    let events = span
+        .events
+        .iter()
+        .filter(|event| !is_the_error(span, event));
+    let events = events.map(|event| {
         let attributes = event
             .attributes
             .iter()
@@ -56,6 +60,17 @@ fn notes(span: &FinishedSpan) -> Vec<String> {
         .iter()
         .map(|link| format!("link to {}", link.context.span_id_text()));
     events.chain(links).collect()
+}
+
+/// Whether the event says what the span's error says already.
+fn is_the_error(span: &FinishedSpan, event: &FinishedEvent) -> bool {
+    let message = event
+        .attributes
+        .iter()
+        .find(|(key, _)| key == "exception.message");
+    span.status == SpanStatus::Error
+        && event.name == "exception"
+        && message.is_some_and(|(_, value)| value.as_str() == Some(&span.status_message))
 }
 
 fn text(value: &Value) -> String {

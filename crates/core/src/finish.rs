@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use codomyrmex_wire::SpanIter;
+use codomyrmex_wire::{self as wire, SHORT_BODY, SpanIter};
 
 use crate::clock;
 use crate::pipeline::GENERATION;
@@ -14,21 +14,65 @@ use crate::thread;
 /// Finishes a span and takes its record back.
 ///
 /// # Safety
-/// `pointer` is null or a record that this thread owns and gives up here.
-#[inline(always)]
-pub(crate) unsafe fn finish(pointer: *mut Record, end_time: Option<u64>) {
-    if pointer.is_null() {
-        return;
-    }
+/// `pointer` is a record that this thread owns and gives up here.
+#[inline]
+pub(crate) unsafe fn finish(pointer: *mut Record) {
     let state = thread::state();
     // SAFETY: by this function's contract.
     let record = unsafe { &mut *pointer };
     let pipeline = record.pipeline;
+    if record.phase == Phase::Unsampled && record.inherited.is_none() {
+        // SAFETY: the record came from a thread's store, and its owner gave it up.
+        return unsafe { state.give_record(pointer) };
+    }
+    let ring = state.ring(pipeline);
+    let len = record.body.len();
+    let short = record.short_finish
+        && record.phase == Phase::Recording
+        && record.generation == state.generation()
+        && pipeline.finishes_short.load(Ordering::Relaxed)
+        && len <= SHORT_BODY
+        && ring.has_short_room();
+    let (true, Some(clock)) = (short, clock::settled()) else {
+        // SAFETY: as above.
+        return unsafe { finish_otherwise(pointer, None) };
+    };
+    let end_ns = clock.unix_ns(clock.ticks());
+    let start_ns = clock.unix_ns(record.start);
+    // SAFETY: there is room, nothing was appended since, and a body's memory is longer than a short body and one piece.
+    unsafe {
+        wire::write_short_head(
+            ring.short_head(),
+            record.trace_id,
+            record.span_id,
+            record.parent_span_id,
+            record.flags_and_kind,
+            start_ns,
+            end_ns,
+            len,
+        );
+        ring.append_short(record.body.as_ptr(), len);
+    }
+    ring.books.recorded.bump();
+    // SAFETY: as above.
+    unsafe { state.give_record(pointer) };
+}
+
+/// Every other way to finish.
+///
+/// # Safety
+/// As of [`finish`].
+#[inline(never)]
+pub(crate) unsafe fn finish_otherwise(pointer: *mut Record, end_time: Option<u64>) {
+    let state = thread::state();
+    // SAFETY: by this function's contract.
+    let record = unsafe { &mut *pointer };
+    let pipeline = record.pipeline;
+    let ring = state.ring(pipeline);
     if record.phase == Phase::Recording {
-        let ring = state.ring(pipeline);
-        if pipeline.finishes_short.load(Ordering::Relaxed)
-            && !record.rare
+        if !record.rare
             && end_time.is_none()
+            && pipeline.finishes_short.load(Ordering::Relaxed)
             && record.generation == state.generation()
         {
             let (start_ns, end_ns) = clock::to_unix_ns(record.start, clock::ticks());
@@ -42,13 +86,12 @@ pub(crate) unsafe fn finish(pointer: *mut Record, end_time: Option<u64>) {
             record.status_message = None;
         }
     }
-    record.body.clear();
-    if record.inherited.is_some() {
-        record.inherited = None;
-    }
     record.phase = Phase::Finished;
+    record.explicit_start = false;
+    record.body.clear();
+    record.inherited = None;
     // SAFETY: the record came from a thread's store, and its owner gave it up.
-    unsafe { state.give_record(pointer) };
+    unsafe { state.give_used_record(pointer) };
 }
 
 /// With hooks, in-process exporters, rare parts, or a tracer that is off.

@@ -65,14 +65,18 @@ pub(crate) struct Record {
     pub(crate) parent_span_id: u64,
     /// Raw ticks, or nanoseconds since the epoch where `explicit_start` is set.
     pub(crate) start: u64,
-    pub(crate) flags: u32,
+    /// OTLP's flags and kind as they are encoded.
+    pub(crate) flags_and_kind: u64,
     /// The fork generation in which it started.
     pub(crate) generation: u32,
-    pub(crate) kind: u8,
     pub(crate) status: u8,
     pub(crate) phase: Phase,
-    /// Something rare is set, which the fast way to finish does not look at.
+    /// It has a parent, and nothing is set that the short way to finish does not write.
+    pub(crate) short_finish: bool,
+    /// Something is set that stands outside head and body, or the times are the caller's.
     pub(crate) rare: bool,
+    /// A child can start the short way: this one is recording, and there is nothing to inherit but ids and flags.
+    pub(crate) short_parent: bool,
     pub(crate) explicit_start: bool,
     pub(crate) body: SpanBody,
     pub(crate) inherited: Option<Arc<Inherited>>,
@@ -89,12 +93,13 @@ impl Record {
             span_id: 0,
             parent_span_id: 0,
             start: 0,
-            flags: 0,
+            flags_and_kind: 0,
             generation: 0,
-            kind: 1,
             status: 0,
             phase: Phase::Finished,
+            short_finish: false,
             rare: false,
+            short_parent: false,
             explicit_start: false,
             body: SpanBody::new(),
             inherited: None,
@@ -104,8 +109,18 @@ impl Record {
     }
 
     #[inline(always)]
+    pub(crate) fn flags(&self) -> u32 {
+        wire::split_flags_and_kind(self.flags_and_kind).0
+    }
+
+    /// OTLP's number of the kind.
+    pub(crate) fn set_kind(&mut self, kind: u8) {
+        self.flags_and_kind = wire::flags_and_kind(self.flags(), kind);
+    }
+
+    #[inline(always)]
     pub(crate) fn is_sampled(&self) -> bool {
-        self.flags & SAMPLED != 0
+        self.flags() & SAMPLED != 0
     }
 
     /// The span's context, made anew.
@@ -116,7 +131,7 @@ impl Record {
         );
         context.parent_span_id = SpanId::from_word(self.parent_span_id).valid();
         context.sampled = self.is_sampled();
-        context.set_random_trace_id(self.flags & RANDOM != 0);
+        context.set_random_trace_id(self.flags() & RANDOM != 0);
         if let Some(inherited) = &self.inherited {
             context.baggage = inherited.baggage.clone();
             context.trace_state = inherited.trace_state.clone();
@@ -127,13 +142,14 @@ impl Record {
 
     #[inline(always)]
     pub(crate) fn head(&self, start_ns: u64, end_ns: u64) -> SpanHead {
+        let (flags, kind) = wire::split_flags_and_kind(self.flags_and_kind);
         SpanHead {
             trace_id: self.trace_id,
             span_id: self.span_id,
             parent_span_id: self.parent_span_id,
-            kind: self.kind,
+            kind,
             status: self.status,
-            flags: self.flags,
+            flags,
             start_ns,
             end_ns,
         }

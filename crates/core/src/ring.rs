@@ -4,10 +4,13 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use codomyrmex_wire::{self as wire, SpanHead};
+use codomyrmex_wire::{self as wire, SHORT_BODY, SHORT_HEAD, SpanHead};
 
 use crate::chunk::{CHUNK, Chunk, Committed, Pool, ROOM};
 use crate::sync::{AtomicU64, Ordering};
+
+/// Bodies are copied in pieces of this many bytes.
+pub(crate) const COPY: usize = 32;
 
 /// A count that one thread adds to and any thread reads.
 #[derive(Debug, Default)]
@@ -57,9 +60,12 @@ pub(crate) struct Books {
 pub(crate) struct Ring {
     pool: Arc<Pool>,
     pub(crate) books: Books,
-    /// Producer only: the chunk being written and what stands in it.
+    /// Producer only: the chunk being written, and what stands in it.
     writing: Cell<Option<Chunk>>,
     written: Cell<Committed>,
+    /// Producer only: where the next span goes, and how many bytes are left there. None are left where there is no chunk.
+    room: Cell<*mut u8>,
+    left: Cell<usize>,
     /// The first chunk ever; the consumer starts there.
     first: crate::sync::AtomicPtr<Chunk>,
     /// Consumer only: the chunk being read and how far.
@@ -105,6 +111,8 @@ impl Ring {
             books: Books::default(),
             writing: Cell::new(None),
             written: Cell::new(Committed::default()),
+            room: Cell::new(std::ptr::null_mut()),
+            left: Cell::new(0),
             first: crate::sync::AtomicPtr::new(std::ptr::null_mut()),
             reading: Cell::new(None),
             read: Cell::new(Committed::default()),
@@ -113,75 +121,115 @@ impl Ring {
         }
     }
 
-    /// Encodes a span into the ring. Producer only.
+    /// Whether [`append_short`](Self::append_short) has room.
     #[inline(always)]
-    pub(crate) fn append(&self, head: &SpanHead, body: &[u8]) -> Appended {
-        if let Some(chunk) = self.writing.get() {
-            let written = self.written.get();
-            // SAFETY: this thread is the only producer, and `written` is its last commit.
-            let out = unsafe { chunk.unwritten(written.bytes as usize) };
-            if let Some(len) = wire::encode_span(out, head, body) {
-                let to = Committed {
-                    spans: written.spans + 1,
-                    bytes: written.bytes + len as u32,
-                };
-                self.written.set(to);
-                chunk.commit(to);
-                return Appended::Here;
-            }
-        }
-        self.append_to_new_chunk(head, body)
+    pub(crate) fn has_short_room(&self) -> bool {
+        self.left.get() >= SHORT_HEAD + SHORT_BODY + COPY
     }
 
-    #[cold]
-    #[inline(never)]
-    fn append_to_new_chunk(&self, head: &SpanHead, body: &[u8]) -> Appended {
-        let bound = wire::span_bound(body.len());
-        if bound > ROOM {
-            return Appended::TooLarge;
+    /// The bytes in front of the body of the next short span. Producer only.
+    ///
+    /// # Safety
+    /// [`has_short_room`](Self::has_short_room) was true and nothing was appended since; the reference is gone before the
+    /// next call on this ring.
+    #[allow(clippy::mut_from_ref)]
+    #[inline(always)]
+    pub(crate) unsafe fn short_head(&self) -> &mut [u8; SHORT_HEAD] {
+        // SAFETY: `left` bytes from `room` on are initialised, and this producer's alone.
+        unsafe { &mut *self.room.get().cast() }
+    }
+
+    /// Appends a short span whose head has been written. Producer only.
+    ///
+    /// # Safety
+    /// [`has_short_room`](Self::has_short_room) was true and nothing was appended since; `body` points to at least
+    /// `SHORT_BODY + COPY` readable, initialised bytes, of which `len`, at most `SHORT_BODY`, count.
+    #[inline(always)]
+    pub(crate) unsafe fn append_short(&self, body: *const u8, len: usize) {
+        // SAFETY: the copies go at most one `COPY` past the body, which the check of the room and the contract of `body`
+        // include.
+        unsafe {
+            let room = self.room.get().add(SHORT_HEAD);
+            let mut at = 0;
+            loop {
+                let piece: [u8; COPY] = *body.add(at).cast();
+                *room.add(at).cast() = piece;
+                at += COPY;
+                if at >= len {
+                    break;
+                }
+            }
         }
-        self.append_with(|out| wire::encode_span(out, head, body))
+        self.advance(SHORT_HEAD + len);
+    }
+
+    /// Commits a span of `len` bytes that now stands in the room.
+    #[inline(always)]
+    fn advance(&self, len: usize) {
+        let Committed { spans, bytes } = self.written.get();
+        let to = Committed {
+            spans: spans + 1,
+            bytes: bytes + len as u32,
+        };
+        self.written.set(to);
+        // SAFETY: within the chunk, for `len` bytes were written there.
+        self.room.set(unsafe { self.room.get().add(len) });
+        self.left.set(self.left.get() - len);
+        if let Some(chunk) = self.writing.get() {
+            chunk.commit(to);
+        }
+    }
+
+    /// Encodes a span into the ring. Producer only.
+    #[inline]
+    pub(crate) fn append(&self, head: &SpanHead, body: &[u8]) -> Appended {
+        self.append_with(wire::span_bound(body.len()), |out| {
+            wire::encode_span(out, head, body)
+        })
     }
 
     /// Appends one whole encoded field (a span with its tag and length). Producer only.
     pub(crate) fn append_encoded(&self, field: &[u8]) -> Appended {
-        if field.len() > ROOM {
-            return Appended::TooLarge;
-        }
-        let copy = |out: &mut [u8]| {
+        self.append_with(field.len(), |out| {
             out.get_mut(..field.len())?.copy_from_slice(field);
             Some(field.len())
-        };
-        if let Some(chunk) = self.writing.get() {
-            let written = self.written.get();
-            // SAFETY: this thread is the only producer, and `written` is its last commit.
-            if let Some(len) = copy(unsafe { chunk.unwritten(written.bytes as usize) }) {
-                let to = Committed {
-                    spans: written.spans + 1,
-                    bytes: written.bytes + len as u32,
-                };
-                self.written.set(to);
-                chunk.commit(to);
-                return Appended::Here;
-            }
-        }
-        self.append_with(copy)
+        })
     }
 
-    fn append_with(&self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Appended {
+    #[inline]
+    fn append_with(
+        &self,
+        bound: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Appended {
+        let new = self.left.get() < bound;
+        if new {
+            if bound > ROOM {
+                return Appended::TooLarge;
+            }
+            if !self.open_chunk() {
+                return Appended::Full;
+            }
+        }
+        // SAFETY: `left` bytes from `room` on are initialised, and this producer's alone.
+        let out = unsafe { std::slice::from_raw_parts_mut(self.room.get(), self.left.get()) };
+        match write(out) {
+            Some(len) => self.advance(len),
+            None => return Appended::TooLarge,
+        }
+        if new {
+            Appended::NewChunk
+        } else {
+            Appended::Here
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn open_chunk(&self) -> bool {
         let Some(chunk) = self.pool.take() else {
-            return Appended::Full;
+            return false;
         };
-        // SAFETY: the chunk was just taken; nobody else knows of it yet.
-        let Some(len) = write(unsafe { chunk.unwritten(0) }) else {
-            self.pool.give_back(chunk);
-            return Appended::TooLarge;
-        };
-        let to = Committed {
-            spans: 1,
-            bytes: len as u32,
-        };
-        chunk.commit(to);
         match self.writing.get() {
             Some(before) => before.link(chunk),
             None => self
@@ -189,8 +237,10 @@ impl Ring {
                 .store(Box::into_raw(Box::new(chunk)), Ordering::Release),
         }
         self.writing.set(Some(chunk));
-        self.written.set(to);
-        Appended::NewChunk
+        self.written.set(Committed::default());
+        self.room.set(chunk.room());
+        self.left.set(ROOM);
+        true
     }
 
     /// Hands everything committed since the last call to `each` (bytes and the number of spans in them) and gives
@@ -251,6 +301,7 @@ impl Ring {
     pub(crate) fn release(&self) {
         if let Some(chunk) = self.reading.take() {
             self.writing.set(None);
+            self.left.set(0);
             self.pool.give_back(chunk);
         }
     }

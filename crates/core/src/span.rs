@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::time::SystemTime;
 
 use codomyrmex_wire::{AttributeValue, SpanIter, Value};
@@ -11,12 +12,12 @@ use codomyrmex_wire::{AttributeValue, SpanIter, Value};
 use crate::body::formatted;
 use crate::clock;
 use crate::context::SpanContext;
-use crate::finish::finish;
+use crate::finish::{finish, finish_otherwise};
 use crate::ids::{SpanId, TraceId};
 use crate::kind::SpanKind;
 use crate::record::{Phase, Record};
 use crate::status::SpanStatus;
-use crate::thread;
+use crate::thread::{self, Place};
 
 /// What all kinds of handles do to the record they stand for. Null, unsampled and finished records take nothing.
 #[derive(Clone, Copy)]
@@ -40,7 +41,7 @@ impl Handle {
     #[inline(always)]
     fn set_attribute(self, key: &str, value: AttributeValue<'_>) {
         if let Some(record) = self.record() {
-            if !thread::with_keys(|keys| record.body.set_short(keys, key, value)) {
+            if !record.body.set_short(thread::state().keys(), key, value) {
                 self.set_otherwise(key, value);
             }
         }
@@ -56,6 +57,7 @@ impl Handle {
         if let Some(record) = self.recording() {
             let rules = &record.pipeline.rules;
             thread::with_keys(|keys| record.body.set_long(rules, keys, key, value));
+            record.short_finish = false;
             record.rare |= record.body.any_dropped();
         }
     }
@@ -79,6 +81,7 @@ impl Handle {
                 record
                     .body
                     .add_event(&record.pipeline.rules, time, name, attributes);
+                record.short_finish = false;
                 record.rare |= record.body.any_dropped();
             }
         });
@@ -91,6 +94,7 @@ impl Handle {
         with_texts(attributes, |attributes| {
             if let Some(record) = self.recording() {
                 record.body.add_link(&record.pipeline.rules, to, attributes);
+                record.short_finish = false;
                 record.rare |= record.body.any_dropped();
             }
         });
@@ -105,6 +109,7 @@ impl Handle {
             return;
         }
         record.status = status.otlp();
+        record.short_finish = false;
         let message = if status == SpanStatus::Error {
             message
         } else {
@@ -162,6 +167,8 @@ impl Handle {
             inherited.baggage.insert(key, value);
             record.inherited = Some(inherited.into());
             record.rare = true;
+            record.short_finish = false;
+            record.short_parent = false;
         }
     }
 }
@@ -260,6 +267,7 @@ macro_rules! span_methods {
             pub fn update_name(&self, name: &str) -> &Self {
                 if let Some(record) = self.handle().recording() {
                     record.body.rename(name);
+                    record.short_finish = false;
                 }
                 self
             }
@@ -267,7 +275,7 @@ macro_rules! span_methods {
             /// Replaces the kind.
             pub fn set_kind(&self, kind: SpanKind) -> &Self {
                 if let Some(record) = self.handle().recording() {
-                    record.kind = kind.otlp();
+                    record.set_kind(kind.otlp());
                 }
                 self
             }
@@ -325,8 +333,9 @@ macro_rules! span_methods {
 /// ```
 #[must_use = "a span that is dropped at once is over at once"]
 pub struct SpanGuard {
+    /// Null where the tracer is off.
     record: *mut Record,
-    place: usize,
+    place: Place,
 }
 
 impl SpanGuard {
@@ -334,7 +343,7 @@ impl SpanGuard {
     #[inline(always)]
     pub(crate) fn enter(record: *mut Record) -> Self {
         let place = if record.is_null() {
-            0
+            Place(0)
         } else {
             thread::state().push(record)
         };
@@ -346,32 +355,31 @@ impl SpanGuard {
         Handle(self.record)
     }
 
-    #[inline(always)]
-    fn end(&mut self, end_time: Option<u64>) {
-        let record = std::mem::replace(&mut self.record, std::ptr::null_mut());
-        if !record.is_null() {
-            thread::state().pop(self.place);
-            // SAFETY: this guard owned the record and has just given it up; it is on the thread it was made on.
-            unsafe { finish(record, end_time) };
-        }
-    }
-
     /// Finishes the span now; the one that was current before is current again.
     #[inline]
-    pub fn finish(mut self) {
-        self.end(None);
+    pub fn finish(self) {
+        drop(self);
     }
 
     /// Finishes the span with another end than now.
-    pub fn finish_at(mut self, end: SystemTime) {
-        self.end(Some(clock::unix_ns_of(end)));
+    pub fn finish_at(self, end: SystemTime) {
+        let guard = ManuallyDrop::new(self);
+        if !guard.record.is_null() {
+            thread::state().pop(guard.place);
+            // SAFETY: this guard owned the record and is forgotten; it is on the thread it was made on.
+            unsafe { finish_otherwise(guard.record, Some(clock::unix_ns_of(end))) };
+        }
     }
 }
 
 impl Drop for SpanGuard {
     #[inline]
     fn drop(&mut self) {
-        self.end(None);
+        if !self.record.is_null() {
+            thread::state().pop(self.place);
+            // SAFETY: this guard owned the record and is gone; it is on the thread it was made on.
+            unsafe { finish(self.record) };
+        }
     }
 }
 
@@ -401,7 +409,7 @@ impl Span {
 
     /// Runs `f` with this span as the thread's current one.
     pub fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Frame(usize);
+        struct Frame(Place);
         impl Drop for Frame {
             fn drop(&mut self) {
                 thread::state().pop(self.0);
@@ -418,7 +426,7 @@ impl Span {
 
     #[inline(always)]
     fn take(self) -> *mut Record {
-        std::mem::ManuallyDrop::new(self).record
+        ManuallyDrop::new(self).record
     }
 
     /// Finishes the span now.
@@ -429,16 +437,21 @@ impl Span {
 
     /// Finishes the span with another end than now.
     pub fn finish_at(self, end: SystemTime) {
-        // SAFETY: taken from the span, which owned it.
-        unsafe { finish(self.take(), Some(clock::unix_ns_of(end))) };
+        let record = self.take();
+        if !record.is_null() {
+            // SAFETY: taken from the span, which owned it.
+            unsafe { finish_otherwise(record, Some(clock::unix_ns_of(end))) };
+        }
     }
 }
 
 impl Drop for Span {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: the span owns its record and gives it up here; no frame points to it, for `in_scope` borrows the span.
-        unsafe { finish(self.record, None) };
+        if !self.record.is_null() {
+            // SAFETY: the span owns its record and gives it up here; no frame points to it, for `in_scope` borrows it.
+            unsafe { finish(self.record) };
+        }
     }
 }
 
@@ -448,7 +461,7 @@ span_methods!(Span);
 /// are ignored and counted.
 pub struct CurrentSpan {
     record: *mut Record,
-    place: usize,
+    place: Place,
     span_id: u64,
     _thread: PhantomData<*mut ()>,
 }
@@ -490,7 +503,7 @@ span_methods!(CurrentSpan);
 /// ```
 pub fn get_current_span() -> Option<CurrentSpan> {
     thread::with(|state| {
-        let record = state.top();
+        let record = state.current();
         if record.is_null() {
             return None;
         }
@@ -498,7 +511,7 @@ pub fn get_current_span() -> Option<CurrentSpan> {
         let span_id = unsafe { &*record }.span_id;
         Some(CurrentSpan {
             record,
-            place: state.depth() - 1,
+            place: state.depth(),
             span_id,
             _thread: PhantomData,
         })

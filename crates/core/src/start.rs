@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use codomyrmex_wire::Value;
+use codomyrmex_wire::{self as wire, Value};
 
 use crate::clock;
 use crate::context::SpanContext;
@@ -24,7 +24,10 @@ use crate::thread::{self, ThreadState};
 #[inline(always)]
 pub(crate) fn start(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     if !pipeline.starts_short.load(Ordering::Relaxed) {
-        return start_otherwise(pipeline, name);
+        if !pipeline.is_on() {
+            return ptr::null_mut();
+        }
+        return start_with(pipeline, name, &SpanOptions::new());
     }
     let state = thread::state();
     let ring = state.ring(pipeline);
@@ -35,8 +38,8 @@ pub(crate) fn start(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     // SAFETY: a current span's record lives as long as it is in the thread's frames, and is touched by this thread alone
     // meanwhile.
     let parent = unsafe { &*parent };
-    if parent.inherited.is_some() {
-        return start_with(pipeline, name, &SpanOptions::new());
+    if !parent.short_parent {
+        return start_below(pipeline, parent, name);
     }
     let pointer = state.take_record(pipeline);
     // SAFETY: just taken, so this thread's alone.
@@ -44,17 +47,51 @@ pub(crate) fn start(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     record.pipeline = pipeline;
     record.trace_id = parent.trace_id;
     record.parent_span_id = parent.span_id;
-    record.flags = parent.flags & (SAMPLED | RANDOM) | REMOTE_KNOWN;
+    record.flags_and_kind = parent.flags_and_kind & TRACE_FLAGS | CHILD;
     record.span_id = state.random.next_seeded();
-    if record.flags & SAMPLED == 0 {
-        record.phase = Phase::Unsampled;
-        record.body.refuse();
-        ring.books.unsampled.bump();
-        return pointer;
-    }
-    open(state, ring, record, name);
+    record.generation = state.generation();
+    record.status = 0;
+    record.phase = Phase::Recording;
+    record.rare = false;
+    record.short_finish = true;
+    record.short_parent = true;
+    record.body.start(&pipeline.rules, name);
+    ring.books.started.bump();
     record.start = clock::ticks();
     pointer
+}
+
+/// The flags that a child takes over, in the encoded word of flags and kind.
+const TRACE_FLAGS: u64 = ((SAMPLED | RANDOM) as u64) << 16;
+/// An internal span with a local parent.
+const CHILD: u64 = wire::flags_and_kind(REMOTE_KNOWN, 1);
+
+/// Below an unsampled span, or one that has more to inherit than ids.
+#[inline(never)]
+fn start_below(pipeline: &'static Pipeline, parent: &Record, name: &str) -> *mut Record {
+    if parent.inherited.is_some() || parent.is_sampled() {
+        return start_with(pipeline, name, &SpanOptions::new());
+    }
+    let state = thread::state();
+    let pointer = state.take_record(pipeline);
+    // SAFETY: just taken, so this thread's alone; it is another record than the parent's, which is in use.
+    let record = unsafe { &mut *pointer };
+    record.pipeline = pipeline;
+    record.trace_id = parent.trace_id;
+    record.parent_span_id = parent.span_id;
+    record.flags_and_kind = parent.flags_and_kind & TRACE_FLAGS | CHILD;
+    record.span_id = state.random.next_seeded();
+    leave_unsampled(state.ring(pipeline), record);
+    pointer
+}
+
+/// Makes a record with ids and flags a span that only carries a context.
+#[inline]
+fn leave_unsampled(ring: &Ring, record: &mut Record) {
+    record.phase = Phase::Unsampled;
+    record.short_parent = false;
+    record.body.refuse();
+    ring.books.unsampled.bump();
 }
 
 /// Starts a new trace under built-in rules.
@@ -69,38 +106,28 @@ fn start_root(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     record.trace_id = [state.random.next_seeded(), state.random.next_seeded()];
     record.span_id = state.random.next_seeded();
     record.parent_span_id = 0;
-    record.flags = RANDOM | REMOTE_KNOWN;
     let low = TraceId::from_words(record.trace_id).low();
     if pipeline.sampler.decide_fast(None, low) == Some(true) {
-        record.flags |= SAMPLED;
+        record.flags_and_kind = CHILD | TRACE_FLAGS;
         open(state, ring, record, name);
         record.start = clock::ticks();
     } else {
-        record.phase = Phase::Unsampled;
-        record.body.refuse();
-        ring.books.unsampled.bump();
+        record.flags_and_kind = CHILD | u64::from(RANDOM) << 16;
+        leave_unsampled(ring, record);
     }
     pointer
-}
-
-/// Where the tracer is off, or has hooks, ids or a sampler that does not follow the parent.
-#[inline(never)]
-fn start_otherwise(pipeline: &'static Pipeline, name: &str) -> *mut Record {
-    if pipeline.is_on() {
-        start_with(pipeline, name, &SpanOptions::new())
-    } else {
-        ptr::null_mut()
-    }
 }
 
 /// Makes a record with ids and flags an open span; the start time is the caller's to set.
 #[inline(always)]
 fn open(state: &ThreadState, ring: &Ring, record: &mut Record, name: &str) {
     record.generation = state.generation();
-    record.kind = 1;
     record.status = 0;
     record.phase = Phase::Recording;
-    record.rare = false;
+    record.rare = record.inherited.is_some();
+    record.short_finish = record.parent_span_id != 0 && !record.rare;
+    record.short_parent = record.inherited.is_none();
+    record.explicit_start = false;
     record.body.start(&record.pipeline.rules, name);
     ring.books.started.bump();
 }
@@ -167,37 +194,35 @@ pub(crate) fn start_with(
     record.trace_id = trace_id.to_words();
     record.span_id = span_id;
     record.parent_span_id = parent.as_ref().map_or(0, |parent| parent.span_id.to_word());
-    record.flags = REMOTE_KNOWN;
+    let mut flags = REMOTE_KNOWN;
     if parent.as_ref().is_some_and(|parent| parent.is_remote) {
-        record.flags |= REMOTE;
+        flags |= REMOTE;
     }
     if parent
         .as_ref()
         .map_or(pipeline.ids.is_none(), SpanContext::random_trace_id)
     {
-        record.flags |= RANDOM;
+        flags |= RANDOM;
     }
     record.inherited = inherited;
+    let state = thread::state();
+    let ring = state.ring(pipeline);
     if !decision.is_sampled() {
-        record.phase = Phase::Unsampled;
-        record.body.refuse();
-        thread::state().ring(pipeline).books.unsampled.bump();
+        record.flags_and_kind = wire::flags_and_kind(flags, 1);
+        leave_unsampled(ring, record);
         return pointer;
     }
-    let state = thread::state();
-    record.flags |= SAMPLED;
-    open(state, state.ring(pipeline), record, name);
-    record.explicit_start = false;
+    record.flags_and_kind = wire::flags_and_kind(flags | SAMPLED, options.kind.otlp());
+    open(state, ring, record, name);
     if record.inherited.is_some() {
-        record.rare = true;
         set_text_ids(record);
     }
-    record.kind = options.kind.otlp();
     match options.start_time {
         Some(ns) => {
             record.start = ns;
             record.explicit_start = true;
             record.rare = true;
+            record.short_finish = false;
         }
         None => record.start = clock::ticks(),
     }
@@ -230,8 +255,9 @@ fn pass_through(pipeline: &'static Pipeline, parent: &SpanContext) -> *mut Recor
     record.trace_id = parent.trace_id.to_words();
     record.span_id = parent.span_id.to_word();
     record.parent_span_id = parent.parent_span_id.map_or(0, |id| id.to_word());
-    record.flags = if parent.sampled { SAMPLED } else { 0 };
+    record.flags_and_kind = wire::flags_and_kind(u32::from(parent.trace_flags()), 1);
     record.phase = Phase::Unsampled;
+    record.short_parent = false;
     record.body.refuse();
     record.inherited = inherit(Some(parent), None);
     pointer
@@ -308,7 +334,7 @@ pub(crate) fn new_span_id(pipeline: &Pipeline) -> u64 {
 
 /// The context of this thread's current span.
 pub fn current_context() -> Option<SpanContext> {
-    let top = thread::state().top();
+    let top = thread::state().current();
     // SAFETY: a current span's record is whole and touched by this thread alone.
     (!top.is_null()).then(|| unsafe { &*top }.context())
 }

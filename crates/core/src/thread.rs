@@ -17,7 +17,11 @@ const SPARE: u32 = 64;
 
 /// The thread's state. It needs no drop, so that reaching it is one address computation; [`Cleanup`] frees what it holds.
 pub(crate) struct ThreadState {
-    /// The stack of current spans; null is one that ended before those above it. The top is never null.
+    /// The place of the current span. Where there is none it is the bottom place, which holds null.
+    top: Cell<*mut *mut Record>,
+    /// The last place there is.
+    last: Cell<*mut *mut Record>,
+    /// The places. Null is a span that ended before those above it; the top is null at the bottom only.
     frames: UnsafeCell<ManuallyDrop<Vec<*mut Record>>>,
     /// Spare records, each pointing to the next.
     spare: Cell<*mut Record>,
@@ -35,6 +39,8 @@ pub(crate) struct ThreadState {
 thread_local! {
     static STATE: ThreadState = const {
         ThreadState {
+            top: Cell::new(ptr::null_mut()),
+            last: Cell::new(ptr::null_mut()),
             frames: UnsafeCell::new(ManuallyDrop::new(Vec::new())),
             spare: Cell::new(ptr::null_mut()),
             spares: Cell::new(0),
@@ -48,6 +54,10 @@ thread_local! {
     };
     static CLEANUP: Cleanup = const { Cleanup };
 }
+
+/// Where a current span stands on its thread: 1 is the outermost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place(pub(crate) usize);
 
 /// Gives back what the thread holds when it ends.
 struct Cleanup;
@@ -82,57 +92,114 @@ pub(crate) fn with_keys<R>(f: impl FnOnce(&mut PlainKeys) -> R) -> R {
 }
 
 impl ThreadState {
-    /// The span that is current, or null.
+    /// The span that is current, or null. Only on a thread that has found a ring, or through [`current`](Self::current).
     #[inline(always)]
     pub(crate) fn top(&self) -> *mut Record {
-        // SAFETY: only this thread reaches its state, and the reference ends here.
-        unsafe {
-            (&*self.frames.get())
-                .last()
-                .copied()
-                .unwrap_or(ptr::null_mut())
+        // SAFETY: `find_ring` has set the places up, and `top` stays within them.
+        unsafe { *self.top.get() }
+    }
+
+    /// The span that is current, or null.
+    pub(crate) fn current(&self) -> *mut Record {
+        if self.top.get().is_null() {
+            ptr::null_mut()
+        } else {
+            self.top()
         }
     }
 
     /// Makes a span current; gives its place.
     #[inline(always)]
-    pub(crate) fn push(&self, record: *mut Record) -> usize {
-        // SAFETY: as in `top`; growing the vector runs no user code.
-        let frames = unsafe { &mut *self.frames.get() };
-        frames.push(record);
-        frames.len() - 1
+    pub(crate) fn push(&self, record: *mut Record) -> Place {
+        if self.top.get() == self.last.get() {
+            self.more_places();
+        }
+        // SAFETY: there is a place after the top, for the top is not the last one.
+        unsafe {
+            let place = self.top.get().add(1);
+            *place = record;
+            self.top.set(place);
+            Place(place.offset_from(self.bottom()) as usize)
+        }
     }
 
     /// Ends the currency of the span at `place`.
     #[inline(always)]
-    pub(crate) fn pop(&self, place: usize) {
-        // SAFETY: as in `top`.
-        let frames = unsafe { &mut *self.frames.get() };
-        if place + 1 == frames.len() {
-            frames.pop();
-            while frames.last().is_some_and(|top| top.is_null()) {
-                frames.pop();
+    pub(crate) fn pop(&self, place: Place) {
+        // SAFETY: a place that `push` gave lies within the places, which only grow; `end` leaves one place, the bottom.
+        unsafe {
+            let at = self.bottom().add(place.0);
+            if at == self.top.get() {
+                self.top.set(at.sub(1));
+                if (*at.sub(1)).is_null() {
+                    self.skip_ended();
+                }
+            } else if at < self.top.get() {
+                *at = ptr::null_mut();
             }
-        } else if let Some(frame) = frames.get_mut(place) {
-            *frame = ptr::null_mut();
         }
+    }
+
+    /// The top is the last span that has not ended.
+    #[cold]
+    fn skip_ended(&self) {
+        // SAFETY: between bottom and top; the loop stops at the bottom.
+        unsafe {
+            while self.top.get() != self.bottom() && (*self.top.get()).is_null() {
+                self.top.set(self.top.get().sub(1));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn bottom(&self) -> *mut *mut Record {
+        // SAFETY: only this thread reaches its state, and the reference ends here.
+        unsafe { (*self.frames.get()).as_mut_ptr() }
     }
 
     /// The span at `place`, if it is still there.
-    pub(crate) fn at(&self, place: usize) -> *mut Record {
-        // SAFETY: as in `top`.
-        unsafe {
-            (&*self.frames.get())
-                .get(place)
-                .copied()
-                .unwrap_or(ptr::null_mut())
+    pub(crate) fn at(&self, place: Place) -> *mut Record {
+        // SAFETY: as in `bottom`.
+        let frames = unsafe { &*self.frames.get() };
+        let depth = self.depth().0;
+        if place.0 <= depth {
+            frames.get(place.0).copied().unwrap_or(ptr::null_mut())
+        } else {
+            ptr::null_mut()
         }
     }
 
+    /// The thread's table of harmless keys, to look into.
+    #[inline(always)]
+    pub(crate) fn keys(&self) -> &PlainKeys {
+        // SAFETY: as in `bottom`; `with_keys` changes the table only while nobody looks into it.
+        unsafe { &*self.keys.get() }
+    }
+
     /// The place of the current span.
-    pub(crate) fn depth(&self) -> usize {
-        // SAFETY: as in `top`.
-        unsafe { (&*self.frames.get()).len() }
+    pub(crate) fn depth(&self) -> Place {
+        if self.top.get().is_null() {
+            return Place(0);
+        }
+        // SAFETY: both point into the places.
+        Place(unsafe { self.top.get().offset_from(self.bottom()) } as usize)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn more_places(&self) {
+        touch_cleanup();
+        let depth = self.depth().0;
+        // SAFETY: as in `bottom`.
+        let frames = unsafe { &mut *self.frames.get() };
+        let count = (frames.len() * 2).max(32);
+        frames.resize(count, ptr::null_mut());
+        let bottom = frames.as_mut_ptr();
+        // SAFETY: `depth` and the last place lie within the `count` places.
+        unsafe {
+            self.top.set(bottom.add(depth));
+            self.last.set(bottom.add(count - 1));
+        }
     }
 
     /// A record to fill: a spare one, or a new one.
@@ -157,13 +224,28 @@ impl ThreadState {
         let spares = self.spares.get();
         // SAFETY: by this function's contract the record is whole and ours.
         unsafe {
-            if spares >= SPARE || (*record).body.is_large() {
+            if spares >= SPARE {
                 return free_record(record);
             }
             (*record).next_spare = self.spare.get();
         }
         self.spare.set(record);
         self.spares.set(spares + 1);
+    }
+
+    /// As [`give_record`](Self::give_record), for a record that may have grown.
+    ///
+    /// # Safety
+    /// As of [`give_record`](Self::give_record).
+    pub(crate) unsafe fn give_used_record(&self, record: *mut Record) {
+        // SAFETY: by this function's contract the record is whole and ours.
+        unsafe {
+            if (*record).body.is_large() {
+                free_record(record);
+            } else {
+                self.give_record(record);
+            }
+        }
     }
 
     /// This thread's ring of a pipeline.
@@ -180,7 +262,10 @@ impl ThreadState {
     #[inline(never)]
     fn find_ring(&self, pipeline: &'static Pipeline) {
         touch_cleanup();
-        // SAFETY: as in `top`; `open_ring` runs no user code on this thread.
+        if self.top.get().is_null() {
+            self.more_places();
+        }
+        // SAFETY: as in `bottom`; `open_ring` runs no user code on this thread.
         let rings = unsafe { &mut *self.rings.get() };
         let ring = match rings.iter().find(|(number, _)| *number == pipeline.number) {
             Some((_, ring)) => Arc::as_ptr(ring),
@@ -213,17 +298,12 @@ impl ThreadState {
     fn end(&self) {
         self.ring_of.set(0);
         self.ring.set(ptr::null());
-        // SAFETY: as in `top`; taking the vectors leaves empty ones for whoever still comes on this thread.
-        let (rings, frames) = unsafe {
-            (
-                std::mem::take(&mut **self.rings.get()),
-                std::mem::take(&mut **self.frames.get()),
-            )
-        };
+        // SAFETY: as in `bottom`; taking the vector leaves an empty one for whoever still comes on this thread.
+        let rings = unsafe { std::mem::take(&mut **self.rings.get()) };
         for (_, ring) in &rings {
             ring.close();
         }
-        drop((rings, frames));
+        drop(rings);
         let mut spare = self.spare.replace(ptr::null_mut());
         // Whoever still finishes spans on this thread frees their records at once.
         self.spares.set(SPARE);
@@ -232,6 +312,12 @@ impl ThreadState {
             let record = unsafe { Box::from_raw(spare) };
             spare = record.next_spare;
         }
+        if self.depth() == Place(0) {
+            // SAFETY: as in `bottom`; no span is current, so no guard knows a place.
+            drop(unsafe { std::mem::take(&mut **self.frames.get()) });
+            self.top.set(ptr::null_mut());
+            self.last.set(ptr::null_mut());
+        }
     }
 
     /// In a forked child: new random numbers, new rings.
@@ -239,7 +325,7 @@ impl ThreadState {
         self.random.forget();
         self.ring_of.set(0);
         self.ring.set(ptr::null());
-        // SAFETY: as in `top`.
+        // SAFETY: as in `bottom`.
         drop(unsafe { std::mem::take(&mut **self.rings.get()) });
     }
 }
