@@ -111,6 +111,7 @@ fn clippy(session: &Session, journal: &mut Journal) -> Result<(), String> {
     session.newest()?;
     journal.run(session.cargo().args([
         "clippy",
+        "--keep-going",
         "--workspace",
         "--all-targets",
         "--",
@@ -120,7 +121,7 @@ fn clippy(session: &Session, journal: &mut Journal) -> Result<(), String> {
 }
 
 fn rust(session: &Session, journal: &mut Journal) -> Result<(), String> {
-    journal.run(session.cargo().args(["test", "--quiet"]))?;
+    journal.run(session.cargo().args(["test", "--quiet", "--no-fail-fast"]))?;
     journal.run(
         session
             .cargo()
