@@ -1,14 +1,16 @@
 //! What a span costs on this machine, now.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use codomyrmex_tracing::{NullExporter, Tracer, clock};
 
 /// Repetitions in a round: so few that the buffers hold a round's spans, so that none is dropped.
-const REPETITIONS: u32 = 1_000;
+pub(crate) const REPETITIONS: u32 = 1_000;
 /// Rounds, of which the median counts.
-const ROUNDS: usize = 101;
+pub(crate) const ROUNDS: usize = 101;
+/// How long is tried before it counts: the clock is calibrated during a process's first milliseconds.
+const WARM_UP: Duration = Duration::from_millis(50);
 
 /// Nanoseconds on the recording thread, medians.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,22 +31,24 @@ pub(crate) fn measure() -> Cost {
         .exporter(NullExporter::new())
         .build();
     let [mut clock, mut empty, mut with_attributes] = [const { Vec::new() }; 3];
+    let start = Instant::now();
     {
         let _root = tracer.span("root");
-        for _ in 0..ROUNDS {
-            clock.push(timed(|| {
-                black_box(clock::ticks());
-                black_box(clock::ticks());
-            }));
-            empty.push(timed(|| tracer.span("index file").finish()));
+        while clock.len() < ROUNDS {
+            let round = [
+                timed(|| {
+                    black_box(clock::ticks());
+                    black_box(clock::ticks());
+                }),
+                timed(|| without_attributes(&tracer)),
+                timed(|| with_three_attributes(&tracer)),
+            ];
             tracer.flush();
-            with_attributes.push(timed(|| {
-                let span = tracer.span("index file");
-                span.set_attribute("file.path", "crates/core/src/span.rs")
-                    .set_attribute("file.size", 18_221)
-                    .set_attribute("thread.name", "worker-1");
-            }));
-            tracer.flush();
+            if start.elapsed() >= WARM_UP {
+                clock.push(round[0]);
+                empty.push(round[1]);
+                with_attributes.push(round[2]);
+            }
         }
     }
     tracer.flush();
@@ -58,6 +62,17 @@ pub(crate) fn measure() -> Cost {
             .iter()
             .all(|books| books.dropped.total() == 0),
     }
+}
+
+fn without_attributes(tracer: &Tracer) {
+    tracer.span("index file").finish();
+}
+
+fn with_three_attributes(tracer: &Tracer) {
+    let span = tracer.span("index file");
+    span.set_attribute("file.path", black_box("crates/core/src/span.rs"))
+        .set_attribute("file.size", black_box(18_221))
+        .set_attribute("thread.name", black_box("worker-1"));
 }
 
 /// Nanoseconds of one call.

@@ -105,8 +105,7 @@ impl Shared<'_> {
         let under = SpanOptions::new().parent(&self.parent);
         let span = self.tracer.span_with("index file", under);
         span.set_attribute("file.path", &*file.path.to_string_lossy())
-            .set_attribute("file.size", file.bytes)
-            .set_attribute("thread.name", worker);
+            .set_attribute("file.size", file.bytes);
         let terms = read(self.tracer, &self.root.join(&file.path), file.bytes)
             .map_err(FileError::Unreadable)
             .and_then(|bytes| String::from_utf8(bytes).map_err(|error| error.utf8_error().into()))
@@ -115,6 +114,7 @@ impl Shared<'_> {
             Ok(terms) => span.set_attribute("words", terms.words),
             Err(error) => span.record_error(error),
         };
+        span.set_attribute("thread.name", worker);
         terms
     }
 }
@@ -186,7 +186,7 @@ mod tests {
 
         tracer.flush();
         assert_eq!((index.failed, index.left), (2, 0));
-        assert_eq!((index.terms.files, index.terms.words), (1, 3));
+        assert_eq!((index.terms.files, index.terms.words), (1, 2));
         let of_file = |path: &str| {
             let spans = spans.spans();
             let is_path = |value: &codomyrmex_tracing::Value| value.as_str() == Some(path);

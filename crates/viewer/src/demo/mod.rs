@@ -32,6 +32,7 @@ use index::index;
 use ranking::{Question, Ranking};
 use remote::Ranker;
 use report::{Report, Summary};
+use terms::Terms;
 use walk::{Bounds, walk};
 
 /// The first process's name in the trace.
@@ -127,13 +128,19 @@ fn indexed(tracer: &Tracer, directory: &Path, ranker: &mut Ranker) -> Result<Sum
         terms: index.terms.len(),
         telling: Vec::new(),
     };
-    let files = index.terms.files;
-    let dealt = index.terms.deal(QUESTIONS, MOST_TERMS).into_iter();
-    let questions = dealt.map(|terms| Question { files, terms }).collect();
+    let questions = partition(tracer, index.terms);
     let address = ranker.address().map_err(|error| error.to_string())?;
     let answers = remote::ask(tracer, address, questions).map_err(|error| error.to_string())?;
     summary.telling = merge(tracer, answers);
     Ok(summary)
+}
+
+/// The questions to ask about these words.
+#[trace("partition", tracer = tracer, attributes(terms = terms.len()))]
+fn partition(tracer: &Tracer, terms: Terms) -> Vec<Question> {
+    let files = terms.files;
+    let parts = terms.deal(QUESTIONS, MOST_TERMS).into_iter();
+    parts.map(|terms| Question { files, terms }).collect()
 }
 
 /// The most telling words of all answers.

@@ -117,9 +117,9 @@ pub(crate) fn ask(
 fn client_span(tracer: &Tracer, address: SocketAddr, question: &Question) -> Span {
     let client = SpanOptions::new().kind(SpanKind::Client);
     let span = tracer.start_span_with(&format!("POST {ROUTE}"), client);
-    span.set_attribute("http.request.method", "POST")
-        .set_attribute("url.full", format_args!("http://{address}{ROUTE}"))
-        .set_attribute("terms", question.terms.len());
+    span.set_attribute("url.full", format_args!("http://{address}{ROUTE}"))
+        .set_attribute("terms", question.terms.len())
+        .set_attribute("http.request.method", "POST");
     span
 }
 

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use codomyrmex_draw::{Style, escape};
+use codomyrmex_draw::{DrawnSpan, Style, escape};
 use codomyrmex_tracing::{FinishedSpan, drawn};
 
 use crate::demo::books::Books;
-use crate::demo::cost::Cost;
+use crate::demo::cost::{self, Cost};
 
 /// What came of the work itself.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Report {
     /// The whole report.
     pub(crate) fn draw(&self, style: &Style) -> String {
         let mut out = String::new();
-        out += &codomyrmex_draw::tree(&drawn(&self.spans), style);
+        out += &codomyrmex_draw::tree(&self.drawn(), style);
         let paragraphs = [self.found(), self.accounts(), self.price()];
         for paragraph in paragraphs {
             out.push('\n');
@@ -91,6 +91,15 @@ impl Report {
             }
         }
         out
+    }
+
+    /// The spans as they are drawn: without the names of functions, for the spans are named already.
+    fn drawn(&self) -> Vec<DrawnSpan> {
+        let mut spans = drawn(&self.spans);
+        for span in &mut spans {
+            span.attributes.retain(|(key, _)| key != "function.name");
+        }
+        spans
     }
 
     fn found(&self) -> Vec<String> {
@@ -103,18 +112,22 @@ impl Report {
             terms,
             telling,
         } = &self.summary;
-        let failed = match failed {
-            0 => String::new(),
-            failed => format!(" {} could not be read as text.", grouped(*failed as u64)),
+        let directory = escape(&directory.to_string_lossy()).into_owned();
+        let files = match files {
+            0 => "no text file".to_owned(),
+            1 => "1 text file".to_owned(),
+            files => format!("{} text files", grouped(*files)),
         };
         let mut lines = vec![format!(
-            "Indexed {} files ({}) below {}: {} words, {} of them different.{failed}",
-            grouped(*files),
+            "Indexed {files} ({}) below {directory}: {} words, {} of them different.",
             size(*bytes),
-            escape(&directory.to_string_lossy()),
             grouped(*words),
             grouped(*terms as u64),
         )];
+        if *failed > 0 {
+            let failed = grouped(*failed as u64);
+            lines.push(format!("Could not be read as text: {failed}, see ✗ above."));
+        }
         if !telling.is_empty() {
             lines.push(format!("Most telling: {}.", telling.join(", ")));
         }
@@ -157,7 +170,15 @@ impl Report {
                 "with 3 attributes {with_attributes:.1} ns, {:.2} ×",
                 with_attributes / clock
             ),
+            format!(
+                "Child spans on one thread, from start to encoded bytes; medians of {} rounds of {}.",
+                cost::ROUNDS,
+                grouped(cost::REPETITIONS.into()),
+            ),
         ];
+        if cfg!(debug_assertions) {
+            lines.push("This is a debug build: with --release they cost far less.".to_owned());
+        }
         if !lossless {
             lines.push(
                 "Some of the spans measured were dropped: these figures are too low.".to_owned(),

@@ -27,7 +27,7 @@ pub(crate) struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            entries: 50_000,
+            entries: 20_000,
             files: 2_000,
             bytes: 32 << 20,
             file_bytes: 1 << 20,
