@@ -28,6 +28,9 @@ pub(crate) struct Chunk(NonNull<Header>);
 // SAFETY: a chunk is plain memory; the ring's protocol (one producer, one consumer, committed bytes only) orders access.
 unsafe impl Send for Chunk {}
 
+/// One span in a commit's number; its bytes are added.
+pub(crate) const ONE_SPAN: u64 = 1 << 32;
+
 /// Spans and bytes up to a commit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Committed {
@@ -79,13 +82,10 @@ impl Chunk {
         unsafe { self.0.as_ptr().cast::<u8>().add(size_of::<Header>()) }
     }
 
-    /// Says that everything up to here is whole.
+    /// Says that everything up to here is whole: spans times [`ONE_SPAN`], plus bytes.
     #[inline(always)]
-    pub(crate) fn commit(&self, to: Committed) {
-        self.header().committed.store(
-            u64::from(to.spans) << 32 | u64::from(to.bytes),
-            Ordering::Release,
-        );
+    pub(crate) fn commit(&self, to: u64) {
+        self.header().committed.store(to, Ordering::Release);
     }
 
     pub(crate) fn committed(&self) -> Committed {

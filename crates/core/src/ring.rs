@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use codomyrmex_wire::{self as wire, SHORT_BODY, SHORT_HEAD, SpanHead};
 
-use crate::chunk::{CHUNK, Chunk, Committed, Pool, ROOM};
+use crate::chunk::{CHUNK, Chunk, Committed, ONE_SPAN, Pool, ROOM};
 use crate::sync::{AtomicU64, Ordering};
 
 /// Bodies are copied in pieces of this many bytes.
@@ -62,7 +62,7 @@ pub(crate) struct Ring {
     pub(crate) books: Books,
     /// Producer only: the chunk being written, and what stands in it.
     writing: Cell<Option<Chunk>>,
-    written: Cell<Committed>,
+    written: Cell<u64>,
     /// Producer only: where the next span goes, and how many bytes are left there. None are left where there is no chunk.
     room: Cell<*mut u8>,
     left: Cell<usize>,
@@ -110,7 +110,7 @@ impl Ring {
             pool,
             books: Books::default(),
             writing: Cell::new(None),
-            written: Cell::new(Committed::default()),
+            written: Cell::new(0),
             room: Cell::new(std::ptr::null_mut()),
             left: Cell::new(0),
             first: crate::sync::AtomicPtr::new(std::ptr::null_mut()),
@@ -166,11 +166,7 @@ impl Ring {
     /// Commits a span of `len` bytes that now stands in the room.
     #[inline(always)]
     fn advance(&self, len: usize) {
-        let Committed { spans, bytes } = self.written.get();
-        let to = Committed {
-            spans: spans + 1,
-            bytes: bytes + len as u32,
-        };
+        let to = self.written.get() + ONE_SPAN + len as u64;
         self.written.set(to);
         // SAFETY: within the chunk, for `len` bytes were written there.
         self.room.set(unsafe { self.room.get().add(len) });
@@ -237,7 +233,7 @@ impl Ring {
                 .store(Box::into_raw(Box::new(chunk)), Ordering::Release),
         }
         self.writing.set(Some(chunk));
-        self.written.set(Committed::default());
+        self.written.set(0);
         self.room.set(chunk.room());
         self.left.set(ROOM);
         true
@@ -310,7 +306,7 @@ impl Ring {
     pub(crate) fn reset_after_fork(&self) {
         self.drain(|_, _| {});
         self.release();
-        self.written.set(Committed::default());
+        self.written.set(0);
         self.read.set(Committed::default());
         let books = &self.books;
         for count in [
