@@ -11,7 +11,7 @@ from pathlib import Path
 
 from driver.figures import Table
 from driver.plan import Plan, say
-from driver.turns import above, launch, take_turns
+from driver.turns import launch, take_turns
 
 PEERS = {
     "noop": "noop",
@@ -155,5 +155,5 @@ def run(plan: Plan, facts: dict, venv: Path) -> PythonRun:
     if plan.wants("import"):
         say(f"  {name}: import")
         commands = {peer: [python, "-c", code] for peer, code in IMPORTS.items()}
-        result.imports["import"] = above(launch(plan, commands, surroundings), "bare")
+        result.imports["import"] = launch(plan, commands, "bare", surroundings)
     return result

@@ -124,7 +124,7 @@ def rust_parts(run: RustRun) -> list[str]:
         peers = {peer: name for peer, name in RUST_NAMES.items() if peer != "floor"}
         cases = {"linked": "linked, not used", "startup": "tracer set up, one span"}
         parts += [
-            "Start-up added to a binary that does nothing, times ours; in brackets ms.\n",
+            "Start-up added to a binary that does nothing, times ours; in brackets ms, least / lower quartile.\n",
             comparison(run.startup, cases, peers, "codomyrmex", "ms"),
         ]
     if run.memory:
@@ -159,7 +159,7 @@ def python_parts(run: PythonRun) -> list[str]:
     if run.imports:
         peers = {peer: name for peer, name in PYTHON_NAMES.items() if peer != "noop"}
         parts += [
-            "Import over bare Python, times ours; in brackets ms.\n",
+            "Import over bare Python, times ours; in brackets ms, least / lower quartile.\n",
             comparison(run.imports, {"import": "import"}, peers, "codomyrmex", "ms"),
         ]
     return parts

@@ -9,7 +9,7 @@ from statistics import median
 
 from driver.figures import Table
 from driver.plan import Plan, say
-from driver.turns import above, launch, take_turns
+from driver.turns import launch, take_turns
 
 PEERS = ("floor", "codomyrmex", "tracy", "fastrace", "otel", "tracing-otel")
 CASES = ("child", "attributes", "root", "unsampled", "disabled", "async", "cpu", "cpu-attributes")
@@ -64,7 +64,7 @@ def run(plan: Plan, profile: str, binaries: Path) -> RustRun:
         result.table[case] = take_turns(plan, commands(case), may_lose=case == "unsampled")
     for case in filter(plan.wants, ("linked", "startup")):
         say(f"  rust {profile}: {case}")
-        result.startup[case] = above(launch(plan, commands(case)), "floor")
+        result.startup[case] = launch(plan, commands(case), "floor")
     if plan.wants("memory"):
         say(f"  rust {profile}: memory")
         for peer in ("codomyrmex", "fastrace", "otel", "tracing-otel"):

@@ -7,13 +7,13 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import median
 
 from driver.figures import Figure
 from driver.plan import Plan, say
 
 SECTIONS = 5
 PATIENCE_SECONDS = 180
+# As fine as starting processes can tell.
 RESOLUTION_MS = 0.05
 
 
@@ -106,35 +106,38 @@ def take_turns(
 
 
 def launch(
-    plan: Plan, commands: Mapping[str, Sequence[str | Path]], environment: Mapping[str, str] | None = None
+    plan: Plan,
+    commands: Mapping[str, Sequence[str | Path]],
+    base: str,
+    environment: Mapping[str, str] | None = None,
 ) -> dict[str, Figure]:
-    """How long whole processes take, in ms, each started many times in rounds."""
-    figures = {peer: Figure() for peer in commands}
-    for start in range(plan.launches + 1):
-        for peer, command in commands.items():
-            began = time.perf_counter_ns()
-            ended = subprocess.run(
-                command, env=environment, preexec_fn=plan.pin(), stdout=subprocess.DEVNULL, check=False
-            )
-            took = (time.perf_counter_ns() - began) / 1e6
-            if ended.returncode:
-                raise WorkerError(f"status {ended.returncode}: {' '.join(map(str, command))}")
-            # The first start reads the files from disk.
-            if start:
-                figures[peer].add([took])
-    return figures
+    """How much longer than `base` whole processes take, in ms, each started many times in rounds."""
+    took: dict[str, list[float]] = {peer: [] for peer in commands}
+    own = os.sched_getaffinity(0)
+    # The children inherit the core. Pinned after a fork instead, a start would be slower and less even.
+    os.sched_setaffinity(0, {plan.cpu})
+    try:
+        for _ in range(plan.launches + 1):
+            for peer, command in commands.items():
+                began = time.perf_counter_ns()
+                ended = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+                took[peer].append((time.perf_counter_ns() - began) / 1e6)
+                if ended.returncode:
+                    raise WorkerError(f"status {ended.returncode}: {' '.join(map(str, command))}")
+    finally:
+        os.sched_setaffinity(0, own)
+    # The first start reads the files from disk.
+    quick = {peer: lower_quartile(times[1:]) for peer, times in took.items()}
+    least = {peer: min(times[1:]) for peer, times in took.items()}
+    return {
+        peer: Figure(
+            [max(quick[peer] - quick[base], RESOLUTION_MS)], max(least[peer] - least[base], RESOLUTION_MS)
+        )
+        for peer in commands
+        if peer != base
+    }
 
 
-def above(figures: dict[str, Figure], base: str) -> dict[str, Figure]:
-    """The same figures less those of `base`: one turn, the median of the differences within a round.
-
-    Nothing is less than RESOLUTION_MS, which is as fine as starting processes can tell.
-    """
-    floor = figures[base]
-    result = {}
-    for peer, figure in figures.items():
-        if peer != base:
-            difference = median(a - b for a, b in zip(figure.turns, floor.turns, strict=True))
-            least = figure.least - floor.least
-            result[peer] = Figure([max(difference, RESOLUTION_MS)], max(least, RESOLUTION_MS))
-    return result
+def lower_quartile(times: list[float]) -> float:
+    """Of process starts, which are disturbed in one direction only."""
+    return sorted(times)[len(times) // 4]

@@ -71,4 +71,4 @@ class Peer:
 
     def settle(self) -> int:
         self.tracer.force_flush(10)
-        return self.exporter.spans
+        return self.exporter.span_count
