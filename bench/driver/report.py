@@ -124,7 +124,8 @@ def rust_parts(run: RustRun) -> list[str]:
         peers = {peer: name for peer, name in RUST_NAMES.items() if peer != "floor"}
         cases = {"linked": "linked, not used", "startup": "tracer set up, one span"}
         parts += [
-            "Start-up added to a binary that does nothing, times ours; in brackets ms, least / lower quartile.\n",
+            "Start-up added to a binary that does nothing, times ours; "
+            "in brackets ms, least / lower quartile.\n",
             comparison(run.startup, cases, peers, "codomyrmex", "ms"),
         ]
     if run.memory:
