@@ -31,7 +31,7 @@ trace's context in the headers. Both processes record their spans; what you see 
 as a tree, then the books of both processes and what a span costs on this machine.
 
 Nothing is written, and nothing leaves this machine. Hidden files and folders, `target`, `node_modules`, `__pycache__`, \
-other file systems, and what is no text are skipped; large inputs are cut off, so that the demo ends within seconds. A file \
+lock files, other file systems, and what is no text are skipped; large inputs are cut off, so that the demo ends within seconds. A file \
 that cannot be read, or is no valid UTF-8, is an error in the trace.";
 
 const DEMO_EXIT: &str = "\
@@ -46,7 +46,7 @@ pub(crate) struct DemoOptions {
     #[arg(value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
 
-    /// Whether to draw in colour
+    /// Whether to draw in colour; `auto` does on a terminal that has colours
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(crate) color: Color,
 
@@ -57,7 +57,6 @@ pub(crate) struct DemoOptions {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal that has colours
     #[default]
     Auto,
     Always,

@@ -172,7 +172,7 @@ mod tests {
 
         let (answer, tree) = ask(headers, "2\nspan 3 1\n");
 
-        assert!(answer.unwrap().starts_with("span 0.83"));
+        assert!(answer.unwrap().starts_with("span 0.66"));
         let shape = "POST /rank (parent missing) http.response.status_code=200\n├─ parse\n├─ score\n╰─ sort\n";
         assert!(tree.contains(shape), "{tree}");
     }

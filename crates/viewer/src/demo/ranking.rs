@@ -26,17 +26,18 @@ pub(crate) struct Scored {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Ranking(pub(crate) Vec<Scored>);
 
-/// Scores words: telling are those that stand there often, in many files, but not in most of them.
+/// Scores words: telling are those that stand in many files, but not in most of them.
 ///
-/// The geometric mean of how often a word stands there and in how many files, weighed by its inverse document frequency
-/// squared: without the square, the words of a language's own grammar lead in source code.
+/// In how many files a word stands, weighed by the logarithm of how often it does in each, and by its inverse document
+/// frequency squared: so neither one long list of a word leads, nor the words of a language's own grammar.
 pub(crate) fn score(question: Question) -> Vec<Scored> {
     let all = question.files.max(1) as f64;
-    let score = |(word, Count { times, files }): (Box<str>, Count)| {
-        let rarity = (all / files.max(1) as f64).ln();
+    let score = |(word, count): (Box<str>, Count)| {
+        let files = count.files.max(1) as f64;
+        let rarity = (all / files).ln();
         Scored {
             word,
-            score: ((times * files) as f64).sqrt() * rarity * rarity,
+            score: files * (count.times as f64 / files).ln_1p() * rarity * rarity,
         }
     };
     question.terms.into_iter().map(score).collect()
@@ -141,9 +142,10 @@ mod tests {
             files: 4,
             terms: vec![
                 term("the", 100, 4),
-                term("span", 30, 2),
-                term("größe", 30, 2),
-                term("ring", 20, 1),
+                term("span", 60, 2),
+                term("größe", 60, 2),
+                term("list", 900, 1),
+                term("ring", 2, 1),
             ],
         }
     }
@@ -152,7 +154,7 @@ mod tests {
     fn words_of_few_files_tell_more() {
         let ranking = Ranking::of(score(question()));
         let words: Vec<_> = ranking.0.iter().map(|scored| &*scored.word).collect();
-        assert_eq!(words, ["ring", "größe", "span"]);
+        assert_eq!(words, ["list", "größe", "span", "ring"]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use codomyrmex_tracing::{Tracer, get_current_span, trace};
 
 /// Folders that hold what was made from something else.
 const DERIVED: [&str; 3] = ["target", "node_modules", "__pycache__"];
+/// The ending of files that package managers write.
+const LOCK: &str = ".lock";
 /// Bytes at a file's beginning among which a zero says that it is no text.
 const SNIFFED: u64 = 4096;
 
@@ -120,7 +122,7 @@ impl Walk {
                 self.skipped += 1;
                 continue;
             };
-            if name.starts_with('.') || metadata.is_symlink() {
+            if name.starts_with('.') || name.ends_with(LOCK) || metadata.is_symlink() {
                 self.skipped += 1;
             } else if metadata.is_dir() {
                 if DERIVED.contains(&&*name) || self::file_system(&metadata) != file_system {
@@ -204,6 +206,7 @@ mod tests {
         scratch.write("picture", b"P\0NG");
         scratch.write("large", &[b'x'; 101]);
         scratch.write("target/made.txt", b"made");
+        scratch.write("Cargo.lock", b"locked");
         scratch.write(".git/config", b"config");
         let bounds = Bounds {
             file_bytes: 100,
@@ -211,7 +214,7 @@ mod tests {
         };
         let walk = walk(&tracer(), scratch.path(), bounds).unwrap();
         assert_eq!(paths(&walk), ["b/two.txt", "one.txt"]);
-        assert_eq!((walk.bytes, walk.skipped, walk.cut_off), (7, 5, None));
+        assert_eq!((walk.bytes, walk.skipped, walk.cut_off), (7, 6, None));
     }
 
     #[test]
