@@ -17,6 +17,8 @@ pub(crate) struct Parent {
 
 /// OTLP's span flags: sampled.
 pub(crate) const SAMPLED: u16 = 1;
+/// The trace id is random.
+pub(crate) const RANDOM: u16 = 2;
 /// The parent came from another process.
 pub(crate) const REMOTE: u16 = 0x200;
 
@@ -124,6 +126,12 @@ pub(crate) fn to_unix_ns(start: u64, end: u64) -> (u64, u64) {
     clock::to_unix_ns(start, end)
 }
 
+/// A moment in ticks as nanoseconds since the epoch.
+pub(crate) fn unix_ns(reading: u64) -> u64 {
+    clock::to_unix_ns(reading, reading).0
+}
+
+/// Now, by the system's clock: for spans that belong to no tracer.
 pub(crate) fn unix_now_ns() -> u64 {
     clock::unix_ns_of(SystemTime::now())
 }

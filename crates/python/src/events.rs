@@ -35,7 +35,7 @@ pub(crate) fn add(
     let py = name.py();
     let rare = span.make_rare();
     let most = span.tracer().map_or(usize::MAX, |tracer| tracer.limits().events as usize);
-    let time_ns = time_ns.unwrap_or_else(engine::unix_now_ns);
+    let time_ns = time_ns.unwrap_or_else(|| engine::unix_ns(engine::ticks()));
     if let Some(list) = rare.event_list.get(py) {
         if list.len().unwrap_or(0) >= most {
             rare.dropped_events.set(rare.dropped_events.get() + 1);

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::span::SpanObject;
-use crate::{convert, events, status, traceback};
+use crate::{convert, events, status, times, traceback};
 
 /// Records the exception that left a span's block.
 ///
@@ -16,7 +16,9 @@ pub(crate) unsafe fn record_left(span: &SpanObject, exception: *mut PyObject) {
     Python::attach(|py| {
         // SAFETY: as promised by the caller.
         let exception = unsafe { Bound::from_borrowed_ptr(py, exception) };
-        if record(span, &exception, None).is_err() {
+        // The exception ended the block, and not the time that it takes to write it down.
+        let time = times::end_reading_ns(span);
+        if record(span, &exception, None, time).is_err() {
             crate::attributes::ignored(span);
         }
     });
@@ -27,6 +29,7 @@ pub(crate) fn record(
     span: &SpanObject,
     exception: &Bound<'_, PyAny>,
     attributes: Option<&Bound<'_, PyAny>>,
+    time_ns: Option<u64>,
 ) -> PyResult<()> {
     if !events::takes(span) {
         return Ok(());
@@ -41,7 +44,7 @@ pub(crate) fn record(
         events::count_dropped(span, over);
         details.update(more.as_mapping())?;
     }
-    events::add(span, pyo3::intern!(py, "exception").as_any(), Some(details), None)?;
+    events::add(span, pyo3::intern!(py, "exception").as_any(), Some(details), time_ns)?;
     status::set(span, 2, Some(PyString::new(py, &message).into_any()));
     Ok(())
 }

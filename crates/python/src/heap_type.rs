@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::mem::ManuallyDrop;
 use std::ptr;
 
 use pyo3::exceptions::PySystemError;
 use pyo3::ffi::{self, PyObject};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 /// One owned reference to a Python object, or none, inside a C-level struct. It is not dropped by itself: the struct's
@@ -39,6 +41,13 @@ impl Slot {
         unsafe { ffi::Py_XDECREF(old) };
     }
 
+    /// Takes over a reference into an empty slot.
+    #[inline(always)]
+    pub(crate) fn fill(&self, owned: *mut PyObject) {
+        debug_assert!(self.is_empty());
+        self.0.set(owned);
+    }
+
     /// Gives the reference to the caller.
     #[inline(always)]
     pub(crate) fn take(&self) -> *mut PyObject {
@@ -63,6 +72,11 @@ impl Slot {
         unsafe { self.put(value.into_ptr()) };
     }
 
+    /// Shows the object to the collector, from the `__traverse__` of a PyO3 class.
+    pub(crate) fn show(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        show(self.0.get(), visit)
+    }
+
     /// # Safety
     /// To be called from `tp_traverse` with its arguments only.
     #[inline]
@@ -74,6 +88,13 @@ impl Slot {
         // SAFETY: as the collector demands.
         unsafe { visit(object, arg) }
     }
+}
+
+/// Shows a pointer, which may be null, to the collector.
+pub(crate) fn show(object: *mut PyObject, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    // SAFETY: `Option<Py<_>>` is a pointer that may be null; the wrapper keeps it from being given up.
+    let object = unsafe { std::mem::transmute::<*mut PyObject, ManuallyDrop<Option<Py<PyAny>>>>(object) };
+    visit.call(&*object)
 }
 
 /// A getter: what the property's value is.

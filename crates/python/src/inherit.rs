@@ -34,7 +34,7 @@ fn begin_under(span: &SpanObject, tracer: &Tracer, parent: &Bound<'_, PyAny>) ->
             return None;
         }
         span.parent_id.set(plain.span_id);
-        let flags = flags(plain.sampled, plain.is_remote);
+        let flags = flags(plain.sampled, plain.random, plain.is_remote);
         let parent = Parent { trace_id: plain.trace_id, span_id: plain.span_id, flags };
         // SAFETY: `py` proves that the thread is attached.
         unsafe { hot::begin(span, tracer, Some(parent)) };
@@ -49,7 +49,7 @@ fn begin_under(span: &SpanObject, tracer: &Tracer, parent: &Bound<'_, PyAny>) ->
     let given = Parent {
         trace_id: core.trace_id.to_words(),
         span_id: core.span_id.to_word(),
-        flags: flags(core.sampled, core.is_remote),
+        flags: flags(core.sampled, core.random_trace_id(), core.is_remote),
     };
     // SAFETY: as above.
     unsafe { hot::begin(span, tracer, Some(given)) };
@@ -60,8 +60,9 @@ fn begin_under(span: &SpanObject, tracer: &Tracer, parent: &Bound<'_, PyAny>) ->
     Some(())
 }
 
-fn flags(sampled: bool, is_remote: bool) -> u16 {
-    (if sampled { engine::SAMPLED } else { 0 }) | if is_remote { engine::REMOTE } else { 0 }
+fn flags(sampled: bool, random: bool, is_remote: bool) -> u16 {
+    let one = |on: bool, flag: u16| if on { flag } else { 0 };
+    one(sampled, engine::SAMPLED) | one(random, engine::RANDOM) | one(is_remote, engine::REMOTE)
 }
 
 /// The span's SpanContext, made on first access.
@@ -74,7 +75,7 @@ pub(crate) fn context<'py>(py: Python<'py>, span: &SpanObject) -> PyResult<Bound
         span.trace_id.get(),
         span.span_id.get(),
         span.parent_id.get(),
-        span.is_sampled(),
+        span.otlp_flags.get(),
     );
     let context = Bound::new(py, context)?.into_any();
     span.context.store(context.clone());

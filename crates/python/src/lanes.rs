@@ -13,7 +13,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::diagnostics;
-use crate::heap_type::Slot;
+use crate::heap_type::{Slot, show};
 use crate::module::state;
 use crate::span::SpanObject;
 
@@ -27,6 +27,7 @@ pub(crate) struct Counts {
     pub(crate) queue_full: u64,
     pub(crate) export_failed: u64,
     pub(crate) shutdown: u64,
+    pub(crate) hook: u64,
     pub(crate) queued: u64,
 }
 
@@ -34,6 +35,8 @@ pub(crate) struct Lane {
     exporter: Slot,
     batch: usize,
     queue: Mutex<Queue>,
+    /// Where threads wait for the exporting one. Apart from the queue, which is locked with the interpreter attached only.
+    turn: Mutex<()>,
     idle: Condvar,
 }
 
@@ -66,15 +69,11 @@ impl Lane {
     pub(crate) fn new(exporter: Bound<'_, PyAny>, batch: usize) -> Self {
         let slot = Slot::EMPTY;
         slot.store(exporter);
-        Self { exporter: slot, batch: batch.max(1), queue: Mutex::default(), idle: Condvar::new() }
+        Self { exporter: slot, batch: batch.max(1), queue: Mutex::default(), turn: Mutex::new(()), idle: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn exporter<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.exporter.get(py)
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -225,12 +224,11 @@ impl Lane {
                     if left.is_zero() {
                         return false;
                     }
-                    py.detach(|| {
-                        let queue = self.lock();
-                        if queue.exporting.is_some() {
-                            // Waits in short turns, so that Ctrl-C is seen.
-                            drop(self.idle.wait_timeout(queue, left.min(Duration::from_millis(100))));
-                        }
+                    // Waits in short turns, so that Ctrl-C is seen and no wake-up can be missed for long.
+                    let turn = left.min(Duration::from_millis(20));
+                    py.detach(|| match self.turn.try_lock() {
+                        Ok(guard) => drop(self.idle.wait_timeout(guard, turn)),
+                        Err(_) => std::thread::sleep(turn.min(Duration::from_millis(1))),
                     });
                     if let Err(error) = py.check_signals() {
                         error.restore(py);
@@ -239,6 +237,17 @@ impl Lane {
                 }
             }
         }
+    }
+
+    /// Counts a span that a hook dropped.
+    pub(crate) fn discarded(&self) {
+        self.lock().counts.hook += 1;
+    }
+
+    /// The exporter's class, as its name in the books.
+    pub(crate) fn name(&self, py: Python<'_>) -> String {
+        let name = self.exporter.get(py).and_then(|exporter| exporter.get_type().name().ok());
+        name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
 
     /// Calls a method of the exporter that it need not have.
@@ -272,21 +281,11 @@ impl Lane {
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let visit_one = |object: *mut PyObject| {
-            // SAFETY: a borrowed look at an owned reference; `ManuallyDrop` gives nothing up.
-            let object = unsafe { std::mem::transmute::<*mut PyObject, Option<std::mem::ManuallyDrop<Py<PyAny>>>>(object) };
-            match &object {
-                Some(object) => visit.call(&**object),
-                None => Ok(()),
-            }
-        };
-        visit_one(self.exporter.as_ptr())?;
-        if let Ok(queue) = self.queue.try_lock() {
-            for span in &queue.waiting {
-                visit_one(*span)?;
-            }
+        self.exporter.show(visit)?;
+        match self.queue.try_lock() {
+            Ok(queue) => queue.waiting.iter().try_for_each(|span| show(*span, visit)),
+            Err(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// # Safety

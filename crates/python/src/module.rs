@@ -10,12 +10,17 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 
+use crate::limits::Limits;
+use crate::null_exporter::NullExporter;
+use crate::sampler::{Sampler, SamplingResult};
 use crate::span_context::SpanContext;
+use crate::stats::{ExporterStats, Stats};
 use crate::tracer::Tracer;
 
 /// Every Python object that the module itself holds. PyO3 lets a process have one such module, so there is one state.
 pub(crate) struct State {
     pub(crate) span_type: *mut ffi::PyTypeObject,
+    pub(crate) place_type: *mut ffi::PyTypeObject,
     /// The context variable of the current span.
     pub(crate) current: *mut PyObject,
     pub(crate) kind: *mut PyObject,
@@ -124,6 +129,7 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     };
     let state: *mut State = Box::into_raw(Box::new(State {
         span_type: ptr::null_mut(),
+        place_type: ptr::null_mut(),
         current,
         kind: word("kind"),
         name: word("name"),
@@ -137,12 +143,24 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         tracers: Mutex::default(),
     }));
     // SAFETY: not shared before the store below.
-    unsafe { (*state).span_type = crate::span::build(module)? };
+    unsafe {
+        (*state).span_type = crate::span::build(module)?;
+        (*state).place_type = crate::current::build(module)?;
+    }
     STATE.store(state, Ordering::Release);
     module.add_class::<SpanContext>()?;
     module.add_class::<Tracer>()?;
+    module.add_class::<NullExporter>()?;
+    module.add_class::<Limits>()?;
+    module.add_class::<Sampler>()?;
+    module.add_class::<SamplingResult>()?;
+    module.add_class::<Stats>()?;
+    module.add_class::<ExporterStats>()?;
     add_hot_method(&py.get_type::<Tracer>())?;
     module.add_function(wrap_pyfunction!(get_current_span, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::console::json_text, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::console::tree_text, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::console::shape_text, module)?)?;
     module.add_function(wrap_pyfunction!(crate::kind::register, module)?)?;
     py.import("atexit")?.call_method1("register", (wrap_pyfunction!(at_exit, module)?,))?;
     let options = pyo3::types::PyDict::new(py);

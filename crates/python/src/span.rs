@@ -28,6 +28,8 @@ pub(crate) const START_IS_NS: u8 = 4;
 pub(crate) const END_IS_NS: u8 = 64;
 /// It was left in another order or in another context than it was entered: see `current`.
 pub(crate) const LEFT: u8 = 8;
+/// It is entered, and not left yet.
+pub(crate) const ENTERED: u8 = 16;
 /// It counts among the tracer's open spans.
 pub(crate) const COUNTED: u8 = 32;
 
@@ -61,8 +63,10 @@ pub(crate) struct SpanObject {
     /// The tracer; empty for a span made by hand.
     pub(crate) tracer: Slot,
     pub(crate) name: Slot,
-    /// What leaving gives back to the context variable; filled while the span is entered.
-    pub(crate) token: Slot,
+    /// What was current before it, while it is entered, and for good with [`LEFT`].
+    pub(crate) before: Slot,
+    /// The context that it is entered in.
+    pub(crate) home: Slot,
     /// The dict of attributes, from its first access on; before that the pairs are the truth.
     pub(crate) attributes: Slot,
     /// The SpanContext, from its first access on; before that the ids below are the truth.
@@ -109,8 +113,7 @@ pub(crate) struct Rare {
     pub(crate) dropped_links: Cell<u32>,
     /// The start in ticks, where Python code has seen it in nanoseconds before the end; else 0.
     pub(crate) start_ticks: Cell<u64>,
-    /// For a span with [`LEFT`]: what was current before it, and the contexts in which it counts no more.
-    pub(crate) before: Slot,
+    /// For a span with [`LEFT`]: the contexts in which it counts no more.
     pub(crate) home: Slot,
     pub(crate) left_in: Slot,
 }
@@ -130,13 +133,12 @@ impl Rare {
             dropped_events: Cell::new(0),
             dropped_links: Cell::new(0),
             start_ticks: Cell::new(0),
-            before: Slot::EMPTY,
             home: Slot::EMPTY,
             left_in: Slot::EMPTY,
         }
     }
 
-    fn slots(&self) -> [&Slot; 10] {
+    fn slots(&self) -> [&Slot; 9] {
         [
             &self.start_value,
             &self.end_value,
@@ -145,7 +147,6 @@ impl Rare {
             &self.status_message,
             &self.event_list,
             &self.links,
-            &self.before,
             &self.home,
             &self.left_in,
         ]
@@ -311,7 +312,8 @@ unsafe fn initialise(span: *mut SpanObject) {
         (&raw mut (*span).weak_references).write(Cell::new(ptr::null_mut()));
         (&raw mut (*span).tracer).write(Slot::EMPTY);
         (&raw mut (*span).name).write(Slot::EMPTY);
-        (&raw mut (*span).token).write(Slot::EMPTY);
+        (&raw mut (*span).before).write(Slot::EMPTY);
+        (&raw mut (*span).home).write(Slot::EMPTY);
         (&raw mut (*span).attributes).write(Slot::EMPTY);
         (&raw mut (*span).context).write(Slot::EMPTY);
         (&raw mut (*span).rare).write(Cell::new(ptr::null_mut()));
@@ -352,7 +354,7 @@ unsafe extern "C" fn traverse(object: *mut PyObject, visit: ffi::visitproc, arg:
     unsafe {
         let span = SpanObject::from_ptr(object);
         let mut result = visit(ffi::Py_TYPE(object).cast(), arg);
-        for slot in [&span.tracer, &span.name, &span.token, &span.attributes, &span.context] {
+        for slot in [&span.tracer, &span.name, &span.before, &span.home, &span.attributes, &span.context] {
             if result == 0 {
                 result = slot.visit(visit, arg);
             }
@@ -385,7 +387,8 @@ unsafe extern "C" fn clear(object: *mut PyObject) -> c_int {
     unsafe {
         let span = SpanObject::from_ptr(object);
         give_up(span);
-        span.token.clear();
+        span.before.clear();
+        span.home.clear();
         span.attributes.clear();
         span.context.clear();
         span.clear_pairs();
@@ -434,7 +437,8 @@ unsafe extern "C" fn dealloc(object: *mut PyObject) {
         }
         span.tracer.clear();
         span.name.clear();
-        span.token.clear();
+        span.before.clear();
+        span.home.clear();
         span.attributes.clear();
         span.context.clear();
         span.clear_pairs();

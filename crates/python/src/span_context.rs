@@ -8,7 +8,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use crate::convert;
+use crate::{convert, engine, settings};
 
 /// Ids, sampling and baggage of a span; what travels to other processes.
 #[pyclass(module = "codomyrmex.telemetry.tracing", name = "SpanContext", subclass, weakref)]
@@ -22,6 +22,8 @@ pub(crate) struct SpanContext {
     is_remote: bool,
     /// The ids as words, as long as nobody assigned another one.
     words: Option<([u64; 2], u64)>,
+    /// Whether the trace id is known to be random.
+    random: bool,
 }
 
 /// What a child takes from a context that is nothing but ids.
@@ -30,6 +32,7 @@ pub(crate) struct Plain {
     pub(crate) span_id: u64,
     pub(crate) sampled: bool,
     pub(crate) is_remote: bool,
+    pub(crate) random: bool,
 }
 
 fn hex_trace(py: Python<'_>, words: [u64; 2]) -> Py<PyAny> {
@@ -48,16 +51,17 @@ fn truth(py: Python<'_>, value: bool) -> Py<PyAny> {
 
 impl SpanContext {
     /// The context of a span that has ids and nothing else.
-    pub(crate) fn of_ids(py: Python<'_>, trace_id: [u64; 2], span_id: u64, parent_id: u64, sampled: bool) -> Self {
+    pub(crate) fn of_ids(py: Python<'_>, trace_id: [u64; 2], span_id: u64, parent_id: u64, flags: u16) -> Self {
         Self {
             trace_id: hex_trace(py, trace_id),
             span_id: hex_span(py, span_id),
             parent_span_id: if parent_id == 0 { py.None() } else { hex_span(py, parent_id) },
-            sampled: truth(py, sampled),
+            sampled: truth(py, flags & engine::SAMPLED != 0),
             baggage: PyDict::new(py).into_any().unbind(),
             trace_state: PyString::intern(py, "").into_any().unbind(),
             is_remote: false,
             words: Some((trace_id, span_id)),
+            random: flags & engine::RANDOM != 0,
         }
     }
 
@@ -77,6 +81,7 @@ impl SpanContext {
             trace_state: PyString::new(py, core.trace_state.as_str()).into_any().unbind(),
             is_remote: core.is_remote,
             words: plain.then(|| (core.trace_id.to_words(), core.span_id.to_word())),
+            random: core.random_trace_id(),
         })
     }
 
@@ -88,7 +93,7 @@ impl SpanContext {
         if !baggage.is_empty() || trace_state.len().ok()? != 0 {
             return None;
         }
-        Some(Plain { trace_id, span_id, sampled: self.is_sampled(py), is_remote: self.is_remote })
+        Some(Plain { trace_id, span_id, sampled: self.is_sampled(py), is_remote: self.is_remote, random: self.random })
     }
 
     fn is_sampled(&self, py: Python<'_>) -> bool {
@@ -109,6 +114,7 @@ impl SpanContext {
         let state = convert::text(self.trace_state.bind(py));
         core.trace_state = TraceState::from_values([state.as_str()]).unwrap_or_default();
         core.is_remote = self.is_remote;
+        core.set_random_trace_id(self.random && self.words.is_some());
         core
     }
 
@@ -134,6 +140,7 @@ impl SpanContext {
             trace_state: self.trace_state.clone_ref(py),
             is_remote: false,
             words: self.words.map(|(trace_id, _)| (trace_id, span_id)),
+            random: self.random,
         })
     }
 
@@ -186,6 +193,7 @@ impl SpanContext {
             trace_state: trace_state.unwrap_or_else(|| PyString::intern(py, "").into_any().unbind()),
             is_remote,
             words: None,
+            random: false,
         }
     }
 
@@ -315,10 +323,13 @@ impl SpanContext {
     /// `X-Trace-Id`, `X-Span-Id`, `X-Parent-Span-Id`, `X-Sampled`, `baggage`, `traceparent` and `tracestate`.
     fn to_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let headers = PyDict::new(py);
-        for (name, value) in self.to_core(py).to_headers() {
-            headers.set_item(name, value)?;
-        }
-        Ok(headers)
+        let mut done = Ok(());
+        self.to_core(py).inject_with(settings::default_redact(), &mut |name, value| {
+            if done.is_ok() {
+                done = headers.set_item(name, value);
+            }
+        });
+        done.map(|()| headers)
     }
 
     /// The context that came with these headers, names in any case; None where there is none. Never raises.

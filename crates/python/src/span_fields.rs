@@ -101,7 +101,7 @@ fn from_context<'py>(span: &Bound<'py, PyAny>, field: &str) -> PyResult<Bound<'p
                 object.trace_id.get(),
                 object.span_id.get(),
                 object.parent_id.get(),
-                object.is_sampled(),
+                object.otlp_flags.get(),
             );
             Bound::new(py, context)?.getattr(field)
         }

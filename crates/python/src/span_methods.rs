@@ -92,7 +92,7 @@ fn set_status<'py>(span: &Bound<'py, PyAny>, args: &Args<'_>) -> PyResult<Bound<
 fn record_exception<'py>(span: &Bound<'py, PyAny>, args: &Args<'_>) -> PyResult<Bound<'py, PyAny>> {
     let [raised, given] = args.named(span.py(), "record_exception", ["exception", "attributes"], 1)?;
     let object = SpanObject::borrow(span);
-    if raised.is_some_and(|raised| exception::record(object, &raised, given.as_ref()).is_err()) {
+    if raised.is_some_and(|raised| exception::record(object, &raised, given.as_ref(), None).is_err()) {
         attributes::ignored(object);
     }
     Ok(span.clone())

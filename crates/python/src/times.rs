@@ -60,6 +60,11 @@ pub(crate) fn start_ns(span: &SpanObject) -> u64 {
     span.start.get()
 }
 
+/// The moment of an end that was read and is not settled yet.
+pub(crate) fn end_reading_ns(span: &SpanObject) -> Option<u64> {
+    (!has_end(span) && span.end.get() != 0).then(|| engine::unix_ns(span.end.get()))
+}
+
 /// The end in nanoseconds, where there is one.
 pub(crate) fn end_ns(span: &SpanObject) -> Option<u64> {
     has_end(span).then(|| span.end.get())

@@ -13,6 +13,9 @@ use crate::engine::Engine;
 use crate::heap_type::Slot;
 use crate::lanes::Lane;
 use crate::span::{self, SpanObject, START_IS_NS};
+use crate::limits::Limits;
+use crate::settings::{self, Options};
+use crate::stats::Stats;
 use crate::{attributes, convert, hot, inherit, kind};
 
 /// Creates spans and exports the finished ones.
@@ -26,7 +29,7 @@ struct TracerCore {
     engine: Engine,
     service_name: Slot,
     exporter: Slot,
-    lane: Option<Lane>,
+    lanes: Vec<Lane>,
     hooks: Slot,
 }
 
@@ -42,7 +45,7 @@ impl Drop for TracerCore {
             self.service_name.clear();
             self.exporter.clear();
             self.hooks.clear();
-            if let Some(lane) = &self.lane {
+            for lane in &self.lanes {
                 lane.clear();
             }
         }
@@ -103,8 +106,8 @@ impl Tracer {
     }
 
     #[inline(always)]
-    pub(crate) fn lane(&self) -> Option<&Lane> {
-        self.core().lane.as_ref()
+    pub(crate) fn lanes(&self) -> &[Lane] {
+        &self.core().lanes
     }
 
     /// Borrowed.
@@ -136,29 +139,36 @@ impl Tracer {
         Self { core: OnceLock::new() }
     }
 
-    #[pyo3(signature = (service_name = None, exporter = None, *, batch_size = 10))]
-    fn __init__(
-        slf: &Bound<'_, Self>,
-        service_name: Option<Bound<'_, PyAny>>,
-        exporter: Option<Bound<'_, PyAny>>,
+    #[pyo3(signature = (service_name = None, exporter = None, *, sampler = None, resource = None, limits = None, batch_size = 10, flush_interval = None, redact = None, hooks = None))]
+    fn __init__<'py>(
+        slf: &Bound<'py, Self>,
+        service_name: Option<Bound<'py, PyAny>>,
+        exporter: Option<Bound<'py, PyAny>>,
+        sampler: Option<Bound<'py, PyAny>>,
+        resource: Option<Bound<'py, PyDict>>,
+        limits: Option<Limits>,
         batch_size: usize,
+        flush_interval: Option<f64>,
+        redact: Option<Bound<'py, PyAny>>,
+        hooks: Option<Bound<'py, PyAny>>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let name = match service_name {
-            Some(name) => name,
-            None => PyString::intern(py, "default").into_any(),
-        };
-        let lane = exporter.clone().map(|exporter| Lane::new(exporter, batch_size));
+        let name = service_name.map_or_else(|| "default".to_owned(), |name| convert::text(&name));
+        let options = Options { sampler, resource, limits, batch_size, flush_interval, redact };
+        let made = settings::make(py, &name, exporter, &options)?;
         let core = TracerCore {
-            engine: Engine::new(codomyrmex_core::Tracer::builder(convert::text(&name)).without_exporter_notice().build()),
+            engine: Engine::new(made.builder.build()),
             service_name: Slot::EMPTY,
             exporter: Slot::EMPTY,
-            lane,
+            lanes: made.in_process.into_iter().map(|exporter| Lane::new(exporter, batch_size)).collect(),
             hooks: Slot::EMPTY,
         };
-        core.service_name.store(name);
-        if let Some(exporter) = exporter {
+        core.service_name.store(PyString::new(py, &made.service_name).into_any());
+        if let Some(exporter) = made.exporter {
             core.exporter.store(exporter);
+        }
+        if let Some(hooks) = hooks {
+            core.hooks.store(hooks);
         }
         slf.get().core.set(core).map_err(|_| PyRuntimeError::new_err("Tracer.__init__ has been called before"))?;
         crate::module::state().watch(slf.as_any())
@@ -224,50 +234,82 @@ impl Tracer {
 
     /// Exports the finished spans that wait.
     fn flush(slf: &Bound<'_, Self>) -> PyResult<()> {
-        flush_within(slf, Duration::from_secs(30)).map(|_| ())
+        flush_within(slf, PATIENCE).map(|_| ())
+    }
+
+    /// As `flush`, for at most `timeout` seconds; whether everything was exported.
+    #[pyo3(signature = (timeout = 30.0))]
+    fn force_flush(slf: &Bound<'_, Self>, timeout: f64) -> PyResult<bool> {
+        flush_within(slf, settings::interval(timeout)?)
     }
 
     /// Exports the finished spans that wait, and ends the exporter. Spans finished later are counted and dropped.
     fn shutdown(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        flush_within(slf, Duration::from_secs(30))?;
-        if let Some(lane) = ready(slf)?.lane() {
+        flush_within(slf, PATIENCE)?;
+        let tracer = ready(slf)?;
+        for lane in tracer.lanes() {
             if lane.close() {
                 lane.call(py, "shutdown");
             }
         }
+        py.detach(|| tracer.engine().shut_down(PATIENCE));
         Ok(())
     }
 
+    /// The books: where every span that started is now.
+    fn stats(slf: &Bound<'_, Self>) -> PyResult<Stats> {
+        let tracer = ready(slf)?;
+        let lanes = tracer.lanes().iter().map(|lane| (lane.name(slf.py()), lane.counts()));
+        Ok(Stats::new(tracer.engine().stats(), lanes))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        Ok(format!("<Tracer {:?}>", convert::text(slf.getattr("service_name")?.as_any())))
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.core.get().and_then(|core| core.lane.as_ref()) {
-            Some(lane) => lane.traverse(&visit),
-            None => Ok(()),
-        }
+        let Some(core) = self.core.get() else { return Ok(()) };
+        core.exporter.show(&visit)?;
+        core.hooks.show(&visit)?;
+        core.lanes.iter().try_for_each(|lane| lane.traverse(&visit))
     }
 
     fn __clear__(&self) {
-        if let Some(lane) = self.core.get().and_then(|core| core.lane.as_ref()) {
-            // SAFETY: the collector runs attached.
-            unsafe { lane.clear() };
+        let Some(core) = self.core.get() else { return };
+        // SAFETY: the collector runs attached.
+        unsafe {
+            core.exporter.clear();
+            core.hooks.clear();
+            core.lanes.iter().for_each(|lane| lane.clear());
         }
     }
 }
 
-/// Flushes the lane and then the exporter itself.
+/// How long `flush` and `shutdown` wait.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Flushes the lanes, their exporters, and the exporters of bytes.
 pub(crate) fn flush_within(slf: &Bound<'_, Tracer>, timeout: Duration) -> PyResult<bool> {
     let py = slf.py();
-    let Some(lane) = ready(slf)?.lane() else { return Ok(true) };
-    let well = lane.flush(py, slf.as_ptr(), timeout);
-    if let Some(error) = PyErr::take(py) {
-        return Err(error);
+    let tracer = ready(slf)?;
+    let mut well = true;
+    for lane in tracer.lanes() {
+        well &= lane.flush(py, slf.as_ptr(), timeout);
+        if let Some(error) = PyErr::take(py) {
+            return Err(error);
+        }
+        well &= lane.call(py, "flush");
     }
-    Ok(lane.call(py, "flush") && well)
+    if tracer.wants_bytes() {
+        well &= py.detach(|| tracer.engine().flush(timeout));
+    }
+    Ok(well)
 }
 
 /// Forgets, in a forked child, what belongs to the parent.
 pub(crate) fn forget(tracer: &Bound<'_, Tracer>) {
-    if let Some(lane) = tracer.get().core.get().and_then(|core| core.lane.as_ref()) {
-        lane.forget();
+    if let Some(core) = tracer.get().core.get() {
+        core.lanes.iter().for_each(Lane::forget);
     }
 }

@@ -3,7 +3,7 @@
 use pyo3::ffi::{self, PyObject};
 
 use crate::engine::{self, Parent};
-use crate::span::{COUNTED, END_IS_NS, OPEN, PENDING, RECORDING, SpanObject};
+use crate::span::{COUNTED, END_IS_NS, ENTERED, OPEN, PENDING, RECORDING, SpanObject};
 use crate::tracer::Tracer;
 use crate::{current, exception, hot, inherit, sampling};
 
@@ -40,7 +40,7 @@ pub(crate) unsafe fn enter_block(span: &SpanObject) {
         if span.phase.get() == PENDING {
             begin_here(span);
         }
-        if span.phase.get() == OPEN && span.token.is_empty() {
+        if span.phase.get() == OPEN && !span.has(ENTERED) {
             current::enter(span);
         }
     }

@@ -4,6 +4,7 @@ use pyo3::ffi::{self, PyObject};
 
 use crate::attributes;
 use crate::engine;
+use crate::lanes::Lane;
 use crate::span::{COUNTED, END_IS_NS, FINISHED, OPEN, RECORDING, SpanObject};
 
 pub(super) unsafe extern "C" fn finish_method(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
@@ -45,6 +46,7 @@ pub(crate) unsafe fn finish(span: &SpanObject) {
         if tracer.has_hooks() && !crate::hooks::on_ending(span, tracer) {
             span.phase.set(FINISHED);
             span.lower(COUNTED);
+            tracer.lanes().iter().for_each(Lane::discarded);
             return tracer.engine().discarded();
         }
         span.phase.set(FINISHED);
@@ -54,7 +56,7 @@ pub(crate) unsafe fn finish(span: &SpanObject) {
         } else {
             tracer.engine().recorded()
         };
-        if let Some(lane) = tracer.lane() {
+        for lane in tracer.lanes() {
             lane.push(span);
         }
         if on && tracer.has_hooks() {

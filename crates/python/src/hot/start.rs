@@ -10,6 +10,7 @@ use crate::hot::attribute::take_keywords;
 use crate::kind;
 use crate::module::state;
 use crate::span::{self, SpanObject};
+use crate::tracer::Tracer;
 
 /// `Tracer.span(name, kind=INTERNAL, attributes=None, /, **attributes)`.
 pub(crate) unsafe extern "C" fn span_method(
@@ -21,6 +22,10 @@ pub(crate) unsafe extern "C" fn span_method(
     // SAFETY: CPython calls this with a Tracer and arguments that live during the call.
     unsafe {
         let args = Args::new(values, count, names);
+        if !Tracer::from_ptr(tracer).is_ready() {
+            ffi::PyErr_SetString(ffi::PyExc_RuntimeError, c"Tracer.__init__ has not been called".as_ptr());
+            return ptr::null_mut();
+        }
         let made = span::allocate();
         if made.is_null() {
             return ptr::null_mut();
