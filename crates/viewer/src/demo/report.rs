@@ -245,6 +245,108 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::collected::{self, Collected};
+    use codomyrmex_tracing::Tracer;
+
+    /// A report of one span of each service, whose books say `exported` each.
+    fn report(exported: u64) -> Report {
+        let collected = Collected::default();
+        let tracer = |service| Tracer::builder(service).exporter(collected.clone()).build();
+        let (first, second) = (tracer("indexer"), tracer("ranker"));
+        {
+            let _outer = first.span("outer");
+            second.span("inner").finish();
+        }
+        first.flush();
+        second.flush();
+        let books = Books {
+            started: 1,
+            exported,
+            dropped: 1 - exported,
+            balanced: true,
+        };
+        Report {
+            summary: Summary {
+                directory: "some\u{202e}where".into(),
+                files: 1_234,
+                failed: 2,
+                bytes: 5_000,
+                words: 6_000,
+                terms: 700,
+                telling: vec!["span".to_owned(), "tree".to_owned()],
+            },
+            spans: collected::spans(&collected.request()).unwrap(),
+            books: [("indexer", books), ("ranker", books)],
+            cost: Cost {
+                clock: 20.0,
+                empty: 24.0,
+                with_attributes: 30.0,
+                lossless: true,
+            },
+        }
+    }
+
+    #[test]
+    fn a_report_says_what_came_of_it() {
+        let report = report(1);
+        assert!(report.is_complete());
+        let drawn = report.draw(&Style::default());
+        let (_, said) = drawn.split_once("\n\nIndexed ").unwrap();
+        let (said, cost) = said.split_once("cost per span ").unwrap();
+        assert_eq!(
+            said,
+            "\
+1,234 text files (5.00 kB) below some\\u{202e}where: 6,000 words, 700 of
+them different.
+Could not be read as text: 2, see ✗ above.
+Most telling: span, tree.
+
+started 2
+exported 2
+dropped 0
+The books of both processes balance: indexer 1, ranker 1.
+
+"
+        );
+        let expected =
+            "24.0 ns, 1.20 × two clock readings (20.0 ns)\nwith 3 attributes 30.0 ns, 1.50 ×\n";
+        assert!(cost.starts_with(expected), "{cost}");
+    }
+
+    #[test]
+    fn lost_spans_are_a_problem() {
+        let dropped = report(0);
+        assert!(!dropped.is_complete());
+        let drawn = dropped.draw(&Style {
+            width: 120,
+            ..Style::default()
+        });
+        assert!(drawn.contains("\ndropped 2\n"));
+        let said = "\nThe books of ranker do not balance: started 1, exported 0, dropped 1.\n";
+        assert!(drawn.contains(said), "{drawn}");
+        assert!(!drawn.contains("processes balance"), "{drawn}");
+
+        let mut missing = report(1);
+        missing.spans.pop();
+        assert_eq!(
+            missing.problems(),
+            ["2 spans were exported, but 1 arrived."]
+        );
+    }
+
+    #[test]
+    fn a_second_trace_is_a_problem() {
+        let mut report = report(1);
+        report.spans[1].context.trace_id = "0123456789abcdef0123456789abcdef".parse().unwrap();
+        assert_eq!(report.problems(), ["The spans are of 2 traces."]);
+    }
+
+    #[test]
+    fn figures_that_are_too_low_are_not_passed_off() {
+        let mut report = report(1);
+        report.cost.lossless = false;
+        assert!(report.price().concat().contains("too low"));
+    }
 
     #[test]
     fn numbers_are_grouped() {
