@@ -65,7 +65,7 @@ fn with_attributes(path: &str) {
     let span = info_span!(
         "child",
         http.request.method = "GET",
-        http.response.status_code = 200_i64,
+        http.response.status_code = black_box(200_i64),
         url.path = path
     )
     .entered();
