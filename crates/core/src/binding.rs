@@ -171,8 +171,8 @@ pub fn emit(tracer: &Tracer, head: &SpanHead, body: &SpanBody, tail: &SpanTail<'
     let pipeline = tracer.pipeline();
     thread::with(|state| {
         let ring = state.ring(pipeline);
-        ring.books.recorded.bump();
         if !pipeline.is_on() {
+            ring.books.recorded.bump();
             ring.books.shutdown.bump();
             return false;
         }
@@ -181,7 +181,7 @@ pub fn emit(tracer: &Tracer, head: &SpanHead, body: &SpanBody, tail: &SpanTail<'
             if appended != Appended::Here {
                 pipeline.after_append(appended, ring, || encode_field(head, body.bytes(), tail));
             }
-        } else if pipeline.takes_bytes() {
+        } else {
             let (dropped_attributes, dropped_events, dropped_links) = body.dropped();
             let tail = SpanTail {
                 dropped_attributes,

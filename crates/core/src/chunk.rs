@@ -71,12 +71,14 @@ impl Chunk {
         }
     }
 
+    #[inline(always)]
     fn header(&self) -> &Header {
         // SAFETY: chunks live until their pool is dropped, and rings hold their pool.
         unsafe { self.0.as_ref() }
     }
 
     /// Where spans begin. [`ROOM`] initialised bytes follow; whoever took the chunk writes them, up to each commit once.
+    #[inline(always)]
     pub(crate) fn room(&self) -> *mut u8 {
         // SAFETY: within the allocation.
         unsafe { self.0.as_ptr().cast::<u8>().add(size_of::<Header>()) }
@@ -86,6 +88,12 @@ impl Chunk {
     #[inline(always)]
     pub(crate) fn commit(&self, to: u64) {
         self.header().committed.store(to, Ordering::Release);
+    }
+
+    /// The last commit, as the producer itself made it.
+    #[inline(always)]
+    pub(crate) fn written(&self) -> u64 {
+        self.header().committed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn committed(&self) -> Committed {

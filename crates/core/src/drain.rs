@@ -100,9 +100,14 @@ impl Drain {
         }
     }
 
+    /// Keeps everybody else from reading the rings.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.reading.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
     /// One pass over the rings, on this thread.
     pub(crate) fn pass(&self, pipeline: &Pipeline) {
-        let _reading = self.reading.lock().unwrap_or_else(|e| e.into_inner());
+        let _reading = self.hold();
         pipeline.drain_rings(BATCH_BYTES);
     }
 

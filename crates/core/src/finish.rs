@@ -9,53 +9,92 @@ use crate::pipeline::GENERATION;
 use crate::record::{Phase, Record};
 use crate::ring::{Appended, Ring};
 use crate::span::EndingSpan;
-use crate::thread;
+use crate::thread::{self, Place, ThreadState};
 
-/// Finishes a span and takes its record back.
+/// Finishes a span the short way and takes its record back, if it can: on the thread and for the tracer that it started
+/// with, nothing about it rare, and room in the chunk at hand. If not, nothing has happened.
+///
+/// # Safety
+/// `pointer` is a record that this thread owns, and gives up here if the answer is true.
+#[inline(always)]
+pub(crate) unsafe fn finish_short(state: &ThreadState, pointer: *mut Record) -> bool {
+    // SAFETY: by this function's contract.
+    let record = unsafe { &mut *pointer };
+    if !record.short_finish || record.ring != state.last_ring() {
+        return false;
+    }
+    // SAFETY: this thread's last ring is alive.
+    let ring = unsafe { &*record.ring };
+    let len = record.body.len();
+    if len > SHORT_BODY || !ring.is_direct() {
+        return false;
+    }
+    let (Some(mut room), Some(clock)) = (ring.short_room(), clock::settled()) else {
+        return false;
+    };
+    let end_ns = clock.unix_ns(clock.ticks());
+    let start_ns = clock.unix_ns(record.start);
+    wire::write_short_head(
+        room.head(),
+        record.trace_id,
+        record.span_id,
+        record.parent_span_id,
+        record.flags_and_kind,
+        start_ns,
+        end_ns,
+        len,
+    );
+    // SAFETY: the head is written, and a body's memory is longer than a short body and one piece.
+    unsafe { room.append(record.body.as_ptr(), len) };
+    // SAFETY: the record came from a thread's store, and its owner gave it up.
+    unsafe { state.give_record(pointer) };
+    true
+}
+
+/// Finishes a span.
 ///
 /// # Safety
 /// `pointer` is a record that this thread owns and gives up here.
 #[inline]
 pub(crate) unsafe fn finish(pointer: *mut Record) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        if !finish_short(thread::state(), pointer) {
+            finish_otherwise(pointer, None);
+        }
+    }
+}
+
+/// Finishes the span that is current at `place`.
+///
+/// # Safety
+/// As of [`finish`], and the span was made current there.
+#[inline]
+pub(crate) unsafe fn finish_current(pointer: *mut Record, place: Place) {
     let state = thread::state();
     // SAFETY: by this function's contract.
-    let record = unsafe { &mut *pointer };
-    let pipeline = record.pipeline;
-    if record.phase == Phase::Unsampled && record.inherited.is_none() {
-        // SAFETY: the record came from a thread's store, and its owner gave it up.
-        return unsafe { state.give_record(pointer) };
-    }
-    let ring = state.ring(pipeline);
-    let len = record.body.len();
-    let short = record.short_finish
-        && record.phase == Phase::Recording
-        && record.generation == state.generation()
-        && pipeline.finishes_short.load(Ordering::Relaxed)
-        && len <= SHORT_BODY
-        && ring.has_short_room();
-    let (true, Some(clock)) = (short, clock::settled()) else {
-        // SAFETY: as above.
-        return unsafe { finish_otherwise(pointer, None) };
-    };
-    let end_ns = clock.unix_ns(clock.ticks());
-    let start_ns = clock.unix_ns(record.start);
-    // SAFETY: there is room, nothing was appended since, and a body's memory is longer than a short body and one piece.
     unsafe {
-        wire::write_short_head(
-            ring.short_head(),
-            record.trace_id,
-            record.span_id,
-            record.parent_span_id,
-            record.flags_and_kind,
-            start_ns,
-            end_ns,
-            len,
-        );
-        ring.append_short(record.body.as_ptr(), len);
+        if finish_short(state, pointer) {
+            state.pop(place);
+        } else {
+            finish_current_otherwise(pointer, place, None);
+        }
     }
-    ring.books.recorded.bump();
-    // SAFETY: as above.
-    unsafe { state.give_record(pointer) };
+}
+
+/// As [`finish_current`], every other way: the span is current no more when the user's code runs.
+///
+/// # Safety
+/// As of [`finish_current`].
+#[inline(never)]
+pub(crate) unsafe fn finish_current_otherwise(
+    pointer: *mut Record,
+    place: Place,
+    end_time: Option<u64>,
+) {
+    thread::state().pop(place);
+    // SAFETY: by this function's contract.
+    unsafe { finish_otherwise(pointer, end_time) };
 }
 
 /// Every other way to finish.
@@ -68,16 +107,19 @@ pub(crate) unsafe fn finish_otherwise(pointer: *mut Record, end_time: Option<u64
     // SAFETY: by this function's contract.
     let record = unsafe { &mut *pointer };
     let pipeline = record.pipeline;
+    if record.phase == Phase::Unsampled && record.inherited.is_none() {
+        // SAFETY: the record came from a thread's store, and its owner gave it up.
+        return unsafe { state.give_record(pointer) };
+    }
     let ring = state.ring(pipeline);
     if record.phase == Phase::Recording {
         if !record.rare
             && end_time.is_none()
-            && pipeline.finishes_short.load(Ordering::Relaxed)
+            && ring.is_direct()
             && record.generation == state.generation()
         {
             let (start_ns, end_ns) = clock::to_unix_ns(record.start, clock::ticks());
             let appended = ring.append(&record.head(start_ns, end_ns), record.body.bytes());
-            ring.books.recorded.bump();
             if appended != Appended::Here {
                 pipeline.after_append(appended, ring, || record.encode(start_ns, end_ns));
             }
@@ -104,16 +146,17 @@ fn finish_slowly(record: &mut Record, ring: &Ring, end_time: Option<u64>) {
         // It started before a fork and belongs to the parent's process.
         return;
     }
-    ring.books.recorded.bump();
     if pipeline.hooks.is_some() {
         // SAFETY: the record is ours; the hook reaches it through this handle alone.
         let mut ending = unsafe { EndingSpan::new(record) };
         pipeline.run_hook(|hooks| hooks.on_ending(&mut ending));
         if ending.is_discarded() {
+            ring.books.recorded.bump();
             return ring.books.hook.bump();
         }
     }
     if !pipeline.is_on() {
+        ring.books.recorded.bump();
         return ring.books.shutdown.bump();
     }
     let (start_ns, end_ns) = times(record, now, end_time);
@@ -123,9 +166,7 @@ fn finish_slowly(record: &mut Record, ring: &Ring, end_time: Option<u64>) {
             pipeline.run_hook(|hooks| hooks.on_end(&view));
         }
     }
-    if pipeline.takes_bytes() {
-        pipeline.deliver(ring, field);
-    }
+    pipeline.deliver(ring, field);
 }
 
 fn times(record: &Record, now: u64, end_time: Option<u64>) -> (u64, u64) {

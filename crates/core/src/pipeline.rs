@@ -36,8 +36,6 @@ pub(crate) struct Pipeline {
     pub(crate) state: AtomicU8,
     /// Whether a child of a local span can start the short way: on, built-in ids, parent-based, no hooks.
     pub(crate) starts_short: AtomicBool,
-    /// Whether a span can finish the short way: on, exporters of bytes only, no hooks.
-    pub(crate) finishes_short: AtomicBool,
     /// Built-in sampler and ids and no hooks: a span can start the short way.
     pub(crate) plain: bool,
     /// Only exporters of bytes and no hooks: a span can finish the short way.
@@ -59,8 +57,6 @@ pub(crate) struct Pipeline {
     has_large: AtomicBool,
     /// Spans refused because they are larger than all buffers together.
     limit: AtomicU64,
-    /// Spans that left the rings.
-    drained: AtomicU64,
     /// Calls on ended spans where no thread's books were at hand.
     ignored: AtomicU64,
 }
@@ -135,7 +131,6 @@ impl Pipeline {
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             starts_short: AtomicBool::new(plain && !plan.disabled && plan.sampler.follows_parent()),
-            finishes_short: AtomicBool::new(direct && !plan.disabled),
             state: AtomicU8::new(if plan.disabled { DISABLED } else { ON }),
             plain,
             direct,
@@ -154,7 +149,6 @@ impl Pipeline {
             large: Mutex::default(),
             has_large: AtomicBool::new(false),
             limit: AtomicU64::new(0),
-            drained: AtomicU64::new(0),
             ignored: AtomicU64::new(0),
         }
     }
@@ -175,8 +169,10 @@ impl Pipeline {
 
     /// A ring for the thread that asks.
     pub(crate) fn open_ring(&'static self) -> Arc<Ring> {
-        let ring = Arc::new(Ring::new(self.pool.clone()));
-        self.rings().live.push(ring.clone());
+        let mut rings = self.rings();
+        let ring = Arc::new(Ring::new(self.pool.clone(), self.direct && self.is_on()));
+        rings.live.push(ring.clone());
+        drop(rings);
         if self.background || self.drain.has_interval() {
             self.drain.start(self);
         }
@@ -201,6 +197,7 @@ impl Pipeline {
             }
             Appended::TooLarge => self.append_large(ring, field()),
             Appended::Full => {
+                ring.books.recorded.bump();
                 ring.books.queue_full.bump();
                 self.drain.wake();
                 report_full();
@@ -209,6 +206,7 @@ impl Pipeline {
     }
 
     fn append_large(&self, ring: &Ring, field: Vec<u8>) {
+        ring.books.recorded.bump();
         if field.len() > self.pool.limit() {
             self.limit.fetch_add(1, Ordering::Relaxed);
             return diagnostics::report(
@@ -242,6 +240,8 @@ impl Pipeline {
                 Appended::Here => {}
                 other => self.after_append(other, ring, || field),
             }
+        } else {
+            ring.books.recorded.bump();
         }
         if let Some(batch) = batch {
             self.offer_in_process(batch);
@@ -285,7 +285,6 @@ impl Pipeline {
         let mut len = 0;
         let hand_over = |bytes: &mut Vec<u8>, len: &mut usize| {
             if *len > 0 {
-                self.drained.fetch_add(*len as u64, Ordering::Release);
                 let batch = self.batch(std::mem::take(bytes), std::mem::take(len));
                 for lane in self
                     .lanes
@@ -330,6 +329,7 @@ impl Pipeline {
         if let Some(at) = rings.live.iter().position(|live| Arc::ptr_eq(live, ring)) {
             let ring = rings.live.swap_remove(at);
             rings.past.add(&ring.books);
+            rings.past.recorded += ring.appended().0;
         }
     }
 
@@ -368,14 +368,13 @@ impl Pipeline {
             return true;
         }
         self.starts_short.store(false, Ordering::Relaxed);
-        self.finishes_short.store(false, Ordering::Relaxed);
+        for ring in &self.rings().live {
+            ring.retire();
+        }
         let settled = self.flush(deadline);
         self.drain.stop();
         for lane in &self.lanes {
             lane.close(deadline);
-        }
-        for ring in &self.rings().live {
-            ring.retire();
         }
         self.pool.free_idle();
         settled
@@ -400,16 +399,23 @@ impl Pipeline {
 
     /// The books now.
     pub(crate) fn stats(&self) -> Stats {
+        let reading = self.drain.hold();
         let lanes: Vec<_> = self.lanes.iter().map(|lane| lane.stats()).collect();
         let gathered = self.gather.len() as u64;
-        let drained = self.drained.load(Ordering::Acquire);
         let limit = self.limit.load(Ordering::Relaxed);
+        let mut waiting = self.large.lock().unwrap_or_else(|e| e.into_inner()).len() as u64;
         let totals = {
             let rings = self.rings();
             let mut totals = rings.past;
-            rings.live.iter().for_each(|ring| totals.add(&ring.books));
+            for ring in &rings.live {
+                totals.add(&ring.books);
+                let (appended, here) = ring.appended();
+                totals.recorded += appended;
+                waiting += here;
+            }
             totals
         };
+        drop(reading);
         let exporters = self.lanes.iter().zip(lanes).map(|(lane, books)| {
             let mut dropped = Dropped {
                 hook: totals.hook,
@@ -420,8 +426,7 @@ impl Pipeline {
             if lane.delivery == Delivery::Background {
                 dropped.queue_full += totals.queue_full;
                 dropped.limit += limit;
-                let kept_back = totals.queue_full + totals.hook + totals.shutdown + limit;
-                queued += totals.recorded.saturating_sub(kept_back + drained);
+                queued += waiting;
             } else {
                 queued += gathered;
             }
@@ -484,7 +489,6 @@ impl Pipeline {
         }
         self.gather.take();
         self.limit.store(0, Ordering::Relaxed);
-        self.drained.store(0, Ordering::Relaxed);
         self.ignored.store(0, Ordering::Relaxed);
         self.rules.reset_counters();
         for lane in &self.lanes {

@@ -9,6 +9,7 @@ use crate::body::SpanBody;
 use crate::context::SpanContext;
 use crate::ids::{SpanId, TraceId};
 use crate::pipeline::Pipeline;
+use crate::ring::Ring;
 use crate::text_id::TextIds;
 use crate::trace_state::TraceState;
 
@@ -67,6 +68,8 @@ pub(crate) struct Record {
     pub(crate) start: u64,
     /// OTLP's flags and kind as they are encoded.
     pub(crate) flags_and_kind: u64,
+    /// The ring that was its thread's last when it started; only to be compared.
+    pub(crate) ring: *const Ring,
     /// The fork generation in which it started.
     pub(crate) generation: u32,
     pub(crate) status: u8,
@@ -94,6 +97,7 @@ impl Record {
             parent_span_id: 0,
             start: 0,
             flags_and_kind: 0,
+            ring: std::ptr::null(),
             generation: 0,
             status: 0,
             phase: Phase::Finished,

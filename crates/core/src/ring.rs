@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use codomyrmex_wire::{self as wire, SHORT_BODY, SHORT_HEAD, SpanHead};
+use codomyrmex_wire::{self as wire, SHORT_BODY, SHORT_HEAD, SHORT_HEAD_ROOM, SpanHead};
 
 use crate::chunk::{CHUNK, Chunk, Committed, ONE_SPAN, Pool, ROOM};
 use crate::sync::{AtomicU64, Ordering};
@@ -42,7 +42,7 @@ pub(crate) struct Books {
     pub(crate) started: Count,
     /// Spans that started unsampled on this thread.
     pub(crate) unsampled: Count,
-    /// Spans that finished on this thread.
+    /// Spans that finished on this thread and were not appended to its ring.
     pub(crate) recorded: Count,
     /// Spans that were given up unfinished on this thread.
     pub(crate) abandoned: Count,
@@ -60,19 +60,19 @@ pub(crate) struct Books {
 pub(crate) struct Ring {
     pool: Arc<Pool>,
     pub(crate) books: Books,
-    /// Producer only: the chunk being written, and what stands in it.
+    /// Producer only: the chunk being written.
     writing: Cell<Option<Chunk>>,
-    written: Cell<u64>,
-    /// Producer only: where the next span goes, and how many bytes are left there. None are left where there is no chunk.
-    room: Cell<*mut u8>,
-    left: Cell<usize>,
     /// The first chunk ever; the consumer starts there.
     first: crate::sync::AtomicPtr<Chunk>,
     /// Consumer only: the chunk being read and how far.
     reading: Cell<Option<Chunk>>,
     read: Cell<Committed>,
+    /// Consumer only: spans that were taken out.
+    drained: Cell<u64>,
     /// The thread is gone: nothing will be appended any more.
     closed: AtomicBool,
+    /// Spans go from here to exporters of bytes and nowhere else.
+    direct: AtomicBool,
     /// The tracer is shut down: the thread may let go of the ring.
     retired: AtomicBool,
 }
@@ -91,6 +91,52 @@ impl std::fmt::Debug for Ring {
     }
 }
 
+/// Room for one short span in a thread's chunk.
+pub(crate) struct ShortRoom {
+    chunk: Chunk,
+    written: u64,
+}
+
+impl ShortRoom {
+    #[inline(always)]
+    fn at(&self) -> *mut u8 {
+        // SAFETY: the last commit lies within the chunk.
+        unsafe { self.chunk.room().add(self.written as u32 as usize) }
+    }
+
+    /// The bytes in front of the body.
+    #[inline(always)]
+    pub(crate) fn head(&mut self) -> &mut [u8; SHORT_HEAD_ROOM] {
+        // SAFETY: so many bytes past the last commit are initialised and the producer's alone; `short_room` has checked.
+        unsafe { &mut *self.at().cast() }
+    }
+
+    /// Copies the body behind the head and commits the span.
+    ///
+    /// # Safety
+    /// The head has been written and the ring not used since; `body` points to at least `SHORT_BODY + COPY` readable,
+    /// initialised bytes, of which `len`, at most `SHORT_BODY`, count.
+    #[inline(always)]
+    pub(crate) unsafe fn append(self, body: *const u8, len: usize) {
+        // SAFETY: the copies go at most one `COPY` past the body, which the check of the room and the contract of `body`
+        // include.
+        unsafe {
+            let room = self.at().add(SHORT_HEAD);
+            let mut at = 0;
+            loop {
+                let piece: [u8; COPY] = *body.add(at).cast();
+                *room.add(at).cast() = piece;
+                at += COPY;
+                if at >= len {
+                    break;
+                }
+            }
+        }
+        self.chunk
+            .commit(self.written + ONE_SPAN + (SHORT_HEAD + len) as u64);
+    }
+}
+
 /// What became of a span that was appended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Appended {
@@ -105,75 +151,28 @@ pub(crate) enum Appended {
 }
 
 impl Ring {
-    pub(crate) fn new(pool: Arc<Pool>) -> Self {
+    pub(crate) fn new(pool: Arc<Pool>, direct: bool) -> Self {
         Self {
             pool,
             books: Books::default(),
             writing: Cell::new(None),
-            written: Cell::new(0),
-            room: Cell::new(std::ptr::null_mut()),
-            left: Cell::new(0),
             first: crate::sync::AtomicPtr::new(std::ptr::null_mut()),
             reading: Cell::new(None),
             read: Cell::new(Committed::default()),
+            drained: Cell::new(0),
             closed: AtomicBool::new(false),
+            direct: AtomicBool::new(direct),
             retired: AtomicBool::new(false),
         }
     }
 
-    /// Whether [`append_short`](Self::append_short) has room.
+    /// The chunk being written, if it has room for any short span. Producer only.
     #[inline(always)]
-    pub(crate) fn has_short_room(&self) -> bool {
-        self.left.get() >= SHORT_HEAD + SHORT_BODY + COPY
-    }
-
-    /// The bytes in front of the body of the next short span. Producer only.
-    ///
-    /// # Safety
-    /// [`has_short_room`](Self::has_short_room) was true and nothing was appended since; the reference is gone before the
-    /// next call on this ring.
-    #[allow(clippy::mut_from_ref)]
-    #[inline(always)]
-    pub(crate) unsafe fn short_head(&self) -> &mut [u8; SHORT_HEAD] {
-        // SAFETY: `left` bytes from `room` on are initialised, and this producer's alone.
-        unsafe { &mut *self.room.get().cast() }
-    }
-
-    /// Appends a short span whose head has been written. Producer only.
-    ///
-    /// # Safety
-    /// [`has_short_room`](Self::has_short_room) was true and nothing was appended since; `body` points to at least
-    /// `SHORT_BODY + COPY` readable, initialised bytes, of which `len`, at most `SHORT_BODY`, count.
-    #[inline(always)]
-    pub(crate) unsafe fn append_short(&self, body: *const u8, len: usize) {
-        // SAFETY: the copies go at most one `COPY` past the body, which the check of the room and the contract of `body`
-        // include.
-        unsafe {
-            let room = self.room.get().add(SHORT_HEAD);
-            let mut at = 0;
-            loop {
-                let piece: [u8; COPY] = *body.add(at).cast();
-                *room.add(at).cast() = piece;
-                at += COPY;
-                if at >= len {
-                    break;
-                }
-            }
-        }
-        self.advance(SHORT_HEAD + len);
-    }
-
-    /// Commits a span of `len` bytes that now stands in the room.
-    #[inline(always)]
-    fn advance(&self, len: usize) {
-        let to = self.written.get() + ONE_SPAN + len as u64;
-        self.written.set(to);
-        // SAFETY: within the chunk, for `len` bytes were written there.
-        self.room.set(unsafe { self.room.get().add(len) });
-        self.left.set(self.left.get() - len);
-        if let Some(chunk) = self.writing.get() {
-            chunk.commit(to);
-        }
+    pub(crate) fn short_room(&self) -> Option<ShortRoom> {
+        let chunk = self.writing.get()?;
+        let written = chunk.written();
+        let fits = written as u32 as usize <= ROOM - (SHORT_HEAD_ROOM + SHORT_BODY + COPY);
+        fits.then_some(ShortRoom { chunk, written })
     }
 
     /// Encodes a span into the ring. Producer only.
@@ -198,34 +197,35 @@ impl Ring {
         bound: usize,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Appended {
-        let new = self.left.get() < bound;
-        if new {
-            if bound > ROOM {
-                return Appended::TooLarge;
-            }
-            if !self.open_chunk() {
-                return Appended::Full;
-            }
-        }
-        // SAFETY: `left` bytes from `room` on are initialised, and this producer's alone.
-        let out = unsafe { std::slice::from_raw_parts_mut(self.room.get(), self.left.get()) };
+        let mut appended = Appended::Here;
+        let chunk = match self.writing.get() {
+            Some(chunk) if ROOM - chunk.written() as u32 as usize >= bound => chunk,
+            _ if bound > ROOM => return Appended::TooLarge,
+            _ => match self.open_chunk() {
+                Some(chunk) => {
+                    appended = Appended::NewChunk;
+                    chunk
+                }
+                None => return Appended::Full,
+            },
+        };
+        let written = chunk.written();
+        let at = written as u32 as usize;
+        // SAFETY: what lies past the last commit is initialised, and this producer's alone.
+        let out = unsafe { std::slice::from_raw_parts_mut(chunk.room().add(at), ROOM - at) };
         match write(out) {
-            Some(len) => self.advance(len),
-            None => return Appended::TooLarge,
-        }
-        if new {
-            Appended::NewChunk
-        } else {
-            Appended::Here
+            Some(len) => {
+                chunk.commit(written + ONE_SPAN + len as u64);
+                appended
+            }
+            None => Appended::TooLarge,
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn open_chunk(&self) -> bool {
-        let Some(chunk) = self.pool.take() else {
-            return false;
-        };
+    fn open_chunk(&self) -> Option<Chunk> {
+        let chunk = self.pool.take()?;
         match self.writing.get() {
             Some(before) => before.link(chunk),
             None => self
@@ -233,25 +233,41 @@ impl Ring {
                 .store(Box::into_raw(Box::new(chunk)), Ordering::Release),
         }
         self.writing.set(Some(chunk));
-        self.written.set(0);
-        self.room.set(chunk.room());
-        self.left.set(ROOM);
-        true
+        Some(chunk)
+    }
+
+    /// The chunk where the consumer goes on.
+    fn start_of_reading(&self) -> Option<Chunk> {
+        self.reading.get().or_else(|| {
+            let first = self.first.swap(std::ptr::null_mut(), Ordering::Acquire);
+            // SAFETY: the producer leaked this box once, and the swap takes it from there once.
+            (!first.is_null()).then(|| *unsafe { Box::from_raw(first) })
+        })
+    }
+
+    /// Spans that were appended so far, and how many of them are still here. Only the holder of the drain's lock calls this.
+    pub(crate) fn appended(&self) -> (u64, u64) {
+        let Some(mut chunk) = self.start_of_reading() else {
+            return (self.drained.get(), 0);
+        };
+        self.reading.set(Some(chunk));
+        let mut waiting = 0;
+        loop {
+            // The link is read before the commit: once it is there, no more is committed here.
+            let next = chunk.next();
+            waiting += u64::from(chunk.committed().spans);
+            let Some(next) = next else { break };
+            chunk = next;
+        }
+        waiting -= u64::from(self.read.get().spans);
+        (self.drained.get() + waiting, waiting)
     }
 
     /// Hands everything committed since the last call to `each` (bytes and the number of spans in them) and gives
     /// emptied chunks back. Only the holder of the drain's lock calls this.
     pub(crate) fn drain(&self, mut each: impl FnMut(&[u8], u32)) {
-        let mut chunk = match self.reading.get() {
-            Some(chunk) => chunk,
-            None => {
-                let first = self.first.swap(std::ptr::null_mut(), Ordering::Acquire);
-                if first.is_null() {
-                    return;
-                }
-                // SAFETY: the producer leaked this box once and the swap took it from there once.
-                *unsafe { Box::from_raw(first) }
-            }
+        let Some(mut chunk) = self.start_of_reading() else {
+            return;
         };
         loop {
             // The link is read before the commit: once it is there, no more is committed here.
@@ -263,6 +279,8 @@ impl Ring {
                     chunk.read(read.bytes, committed.bytes),
                     committed.spans - read.spans,
                 );
+                let spans = committed.spans - read.spans;
+                self.drained.set(self.drained.get() + u64::from(spans));
                 self.read.set(committed);
             }
             let Some(next) = next else { break };
@@ -283,8 +301,16 @@ impl Ring {
         self.closed.load(std::sync::atomic::Ordering::Acquire)
     }
 
+    /// Whether spans need nothing but to be appended here.
+    #[inline(always)]
+    pub(crate) fn is_direct(&self) -> bool {
+        self.direct.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// Says that the tracer is shut down.
     pub(crate) fn retire(&self) {
+        self.direct
+            .store(false, std::sync::atomic::Ordering::Release);
         self.retired
             .store(true, std::sync::atomic::Ordering::Release);
     }
@@ -297,7 +323,6 @@ impl Ring {
     pub(crate) fn release(&self) {
         if let Some(chunk) = self.reading.take() {
             self.writing.set(None);
-            self.left.set(0);
             self.pool.give_back(chunk);
         }
     }
@@ -306,8 +331,8 @@ impl Ring {
     pub(crate) fn reset_after_fork(&self) {
         self.drain(|_, _| {});
         self.release();
-        self.written.set(0);
         self.read.set(Committed::default());
+        self.drained.set(0);
         let books = &self.books;
         for count in [
             &books.started,
@@ -370,7 +395,7 @@ mod tests {
     #[test]
     fn spans_come_out_in_order_across_chunks_and_chunks_go_back() {
         let pool = Arc::new(Pool::new(8 * CHUNK));
-        let ring = Ring::new(pool.clone());
+        let ring = Ring::new(pool.clone(), true);
         let mut body = Vec::new();
         wire::push_name(&mut body, "work");
         for round in 0..10u64 {
@@ -395,7 +420,7 @@ mod tests {
     #[test]
     fn a_full_pool_refuses_and_recovers() {
         let pool = Arc::new(Pool::new(2 * CHUNK));
-        let ring = Ring::new(pool);
+        let ring = Ring::new(pool, true);
         let body = vec![0x82, 0x01, 0x00];
         let mut kept = 0;
         while ring.append(&head(kept + 1), &body) != Appended::Full {
@@ -409,7 +434,7 @@ mod tests {
     #[test]
     fn a_reader_beside_the_writer_sees_every_span_once_and_whole() {
         let pool = Arc::new(Pool::new(4 * CHUNK));
-        let ring = Ring::new(pool);
+        let ring = Ring::new(pool, true);
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| {

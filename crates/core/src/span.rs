@@ -12,7 +12,7 @@ use codomyrmex_wire::{AttributeValue, SpanIter, Value};
 use crate::body::formatted;
 use crate::clock;
 use crate::context::SpanContext;
-use crate::finish::{finish, finish_otherwise};
+use crate::finish::{finish, finish_current, finish_current_otherwise, finish_otherwise};
 use crate::ids::{SpanId, TraceId};
 use crate::kind::SpanKind;
 use crate::record::{Phase, Record};
@@ -365,9 +365,9 @@ impl SpanGuard {
     pub fn finish_at(self, end: SystemTime) {
         let guard = ManuallyDrop::new(self);
         if !guard.record.is_null() {
-            thread::state().pop(guard.place);
+            let end = Some(clock::unix_ns_of(end));
             // SAFETY: this guard owned the record and is forgotten; it is on the thread it was made on.
-            unsafe { finish_otherwise(guard.record, Some(clock::unix_ns_of(end))) };
+            unsafe { finish_current_otherwise(guard.record, guard.place, end) };
         }
     }
 }
@@ -376,9 +376,8 @@ impl Drop for SpanGuard {
     #[inline]
     fn drop(&mut self) {
         if !self.record.is_null() {
-            thread::state().pop(self.place);
             // SAFETY: this guard owned the record and is gone; it is on the thread it was made on.
-            unsafe { finish(self.record) };
+            unsafe { finish_current(self.record, self.place) };
         }
     }
 }

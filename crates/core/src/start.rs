@@ -50,6 +50,7 @@ pub(crate) fn start(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     record.flags_and_kind = parent.flags_and_kind & TRACE_FLAGS | CHILD;
     record.span_id = state.random.next_seeded();
     record.generation = state.generation();
+    record.ring = ring;
     record.status = 0;
     record.phase = Phase::Recording;
     record.rare = false;
@@ -90,6 +91,7 @@ fn start_below(pipeline: &'static Pipeline, parent: &Record, name: &str) -> *mut
 fn leave_unsampled(ring: &Ring, record: &mut Record) {
     record.phase = Phase::Unsampled;
     record.short_parent = false;
+    record.short_finish = false;
     record.body.refuse();
     ring.books.unsampled.bump();
 }
@@ -122,6 +124,7 @@ fn start_root(pipeline: &'static Pipeline, name: &str) -> *mut Record {
 #[inline(always)]
 fn open(state: &ThreadState, ring: &Ring, record: &mut Record, name: &str) {
     record.generation = state.generation();
+    record.ring = ring;
     record.status = 0;
     record.phase = Phase::Recording;
     record.rare = record.inherited.is_some();
@@ -258,6 +261,7 @@ fn pass_through(pipeline: &'static Pipeline, parent: &SpanContext) -> *mut Recor
     record.flags_and_kind = wire::flags_and_kind(u32::from(parent.trace_flags()), 1);
     record.phase = Phase::Unsampled;
     record.short_parent = false;
+    record.short_finish = false;
     record.body.refuse();
     record.inherited = inherit(Some(parent), None);
     pointer

@@ -288,6 +288,12 @@ impl ThreadState {
         self.ring_of.set(pipeline.number);
     }
 
+    /// The ring that was used last, or null.
+    #[inline(always)]
+    pub(crate) fn last_ring(&self) -> *const Ring {
+        self.ring.get()
+    }
+
     /// The fork generation. Right once this thread has found a ring, since a forked child looks for its rings anew.
     #[inline(always)]
     pub(crate) fn generation(&self) -> u32 {
@@ -325,8 +331,9 @@ impl ThreadState {
         self.random.forget();
         self.ring_of.set(0);
         self.ring.set(ptr::null());
-        // SAFETY: as in `bottom`.
-        drop(unsafe { std::mem::take(&mut **self.rings.get()) });
+        // SAFETY: as in `bottom`. The rings are leaked, so that no later ring has the address by which an open span of the
+        // parent's knows its own.
+        std::mem::forget(unsafe { std::mem::take(&mut **self.rings.get()) });
     }
 }
 

@@ -2,6 +2,8 @@ use crate::encode::SPANS;
 
 /// Bytes in front of the body of a short span.
 pub const SHORT_HEAD: usize = 67;
+/// Bytes that [`write_short_head`] writes; what is past [`SHORT_HEAD`] is to be overwritten.
+pub const SHORT_HEAD_ROOM: usize = 69;
 /// The longest body of a short span, bytes.
 pub const SHORT_BODY: usize = 128;
 
@@ -19,13 +21,14 @@ pub const fn split_flags_and_kind(word: u64) -> (u32, u8) {
 }
 
 /// Writes what stands in front of the body of a short span: one with a parent, without a status, whose body has at most
-/// [`SHORT_BODY`] bytes. The body follows at once.
+/// [`SHORT_BODY`] bytes. The body follows behind [`SHORT_HEAD`] bytes.
 ///
 /// It differs from what [`encode_span`](crate::encode_span) writes in its length only, which is padded to two bytes here.
+/// Neighbours are joined into whole words: what limits a span is the number of its stores.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub fn write_short_head(
-    out: &mut [u8; SHORT_HEAD],
+    out: &mut [u8; SHORT_HEAD_ROOM],
     trace_id: [u64; 2],
     span_id: u64,
     parent_span_id: u64,
@@ -34,22 +37,22 @@ pub fn write_short_head(
     end_ns: u64,
     body: usize,
 ) {
-    let length = (body + SHORT_HEAD - 3) as u32;
-    // 0x12, then seven bits, then the rest.
-    let front = (length + (length & 0x3f80)) << 8 | 0x8000 | SPANS as u32;
-    out[..4].copy_from_slice(&front.to_le_bytes());
-    out[3..5].copy_from_slice(&[0x0a, 16]);
-    out[5..13].copy_from_slice(&trace_id[0].to_ne_bytes());
-    out[13..21].copy_from_slice(&trace_id[1].to_ne_bytes());
-    out[21..23].copy_from_slice(&[0x12, 8]);
-    out[23..31].copy_from_slice(&span_id.to_ne_bytes());
-    out[31] = 0x39;
-    out[32..40].copy_from_slice(&start_ns.to_le_bytes());
-    out[40] = 0x41;
-    out[41..49].copy_from_slice(&end_ns.to_le_bytes());
-    out[49..57].copy_from_slice(&flags_and_kind.to_le_bytes());
-    out[57..59].copy_from_slice(&[0x22, 8]);
-    out[59..67].copy_from_slice(&parent_span_id.to_ne_bytes());
+    debug_assert!(body <= SHORT_BODY);
+    let id = u64::from_le_bytes(span_id.to_ne_bytes());
+    let parent = u64::from_le_bytes(parent_span_id.to_ne_bytes());
+    let length = (body + SHORT_HEAD - 3) as u64;
+    // 0x12, the length's seven bits and the rest, 0x0a, 16.
+    let front = (length + (length & 0x3f80)) << 8 | 0x10_0a00_8000 | SPANS as u64;
+    let mut put = |at: usize, word: u64| out[at..at + 8].copy_from_slice(&word.to_le_bytes());
+    put(0, front);
+    put(5, u64::from_le_bytes(trace_id[0].to_ne_bytes()));
+    put(13, u64::from_le_bytes(trace_id[1].to_ne_bytes()));
+    put(21, 0x0812 | id << 16);
+    put(29, id >> 48 | 0x39 << 16 | start_ns << 24);
+    put(37, start_ns >> 40 | 0x41 << 24 | end_ns << 32);
+    put(45, end_ns >> 32 | flags_and_kind << 32);
+    put(53, flags_and_kind >> 32 | 0x0822 << 32 | parent << 48);
+    put(61, parent >> 16);
 }
 
 #[cfg(test)]
@@ -79,7 +82,7 @@ mod tests {
         ] {
             let mut body = Vec::new();
             push_name(&mut body, name);
-            let mut short = [0; SHORT_HEAD];
+            let mut short = [0; SHORT_HEAD_ROOM];
             let word = flags_and_kind(head.flags, head.kind);
             assert_eq!(split_flags_and_kind(word), (head.flags, head.kind));
             write_short_head(
@@ -92,7 +95,7 @@ mod tests {
                 head.end_ns,
                 body.len(),
             );
-            let mut bytes = short.to_vec();
+            let mut bytes = short[..SHORT_HEAD].to_vec();
             bytes.extend_from_slice(&body);
             let mut long = vec![0; span_bound(body.len())];
             let written = encode_span(&mut long, &head, &body).unwrap();
