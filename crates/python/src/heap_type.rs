@@ -183,6 +183,17 @@ impl TypeBuilder {
         self
     }
 
+    /// A method with one argument.
+    pub(crate) fn object_method(mut self, name: &'static CStr, function: ffi::PyCFunction, doc: &'static CStr) -> Self {
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunction: function },
+            ml_flags: ffi::METH_O,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
     /// A method without arguments.
     pub(crate) fn bare_method(mut self, name: &'static CStr, function: ffi::PyCFunction, doc: &'static CStr) -> Self {
         self.methods.push(ffi::PyMethodDef {

@@ -9,6 +9,7 @@ mod convert;
 mod current;
 mod decorator;
 mod diagnostics;
+mod driven;
 mod encode;
 mod engine;
 mod events;

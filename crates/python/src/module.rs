@@ -21,11 +21,20 @@ use crate::tracer::Tracer;
 pub(crate) struct State {
     pub(crate) span_type: *mut ffi::PyTypeObject,
     pub(crate) place_type: *mut ffi::PyTypeObject,
+    pub(crate) traced_type: *mut ffi::PyTypeObject,
+    /// Of coroutines, generators, async generators and the latters' steps.
+    pub(crate) driven_types: [*mut ffi::PyTypeObject; 4],
+    /// Tracers by name: the dict that `get_tracer` keeps.
+    pub(crate) registry: *mut PyObject,
     /// The context variable of the current span.
     pub(crate) current: *mut PyObject,
     pub(crate) kind: *mut PyObject,
     pub(crate) name: *mut PyObject,
     pub(crate) service_name: *mut PyObject,
+    pub(crate) function_name: *mut PyObject,
+    pub(crate) throw: *mut PyObject,
+    pub(crate) close: *mut PyObject,
+    pub(crate) anext: *mut PyObject,
     /// The attributes of code objects that name a frame.
     pub(crate) code_file: *mut PyObject,
     pub(crate) code_name: *mut PyObject,
@@ -130,10 +139,17 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let state: *mut State = Box::into_raw(Box::new(State {
         span_type: ptr::null_mut(),
         place_type: ptr::null_mut(),
+        traced_type: ptr::null_mut(),
+        driven_types: [ptr::null_mut(); 4],
+        registry: pyo3::types::PyDict::new(py).into_ptr(),
         current,
         kind: word("kind"),
         name: word("name"),
         service_name: word("service.name"),
+        function_name: word("function.name"),
+        throw: word("throw"),
+        close: word("close"),
+        anext: word("__anext__"),
         code_file: word("co_filename"),
         code_name: word(if py.version_info() >= (3, 11) { "co_qualname" } else { "co_name" }),
         kinds: [const { Cell::new(ptr::null_mut()) }; 5],
@@ -146,6 +162,8 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     unsafe {
         (*state).span_type = crate::span::build(module)?;
         (*state).place_type = crate::current::build(module)?;
+        (*state).traced_type = crate::decorator::build(module)?;
+        (*state).driven_types = crate::driven::build(module)?;
     }
     STATE.store(state, Ordering::Release);
     module.add_class::<SpanContext>()?;
@@ -158,6 +176,9 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ExporterStats>()?;
     add_hot_method(&py.get_type::<Tracer>())?;
     module.add_function(wrap_pyfunction!(get_current_span, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::decorator::traced, module)?)?;
+    // SAFETY: the state owns the dict.
+    module.add("registry", unsafe { Bound::from_borrowed_ptr(py, (*state).registry) })?;
     module.add_function(wrap_pyfunction!(crate::console::json_text, module)?)?;
     module.add_function(wrap_pyfunction!(crate::console::tree_text, module)?)?;
     module.add_function(wrap_pyfunction!(crate::console::shape_text, module)?)?;

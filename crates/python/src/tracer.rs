@@ -243,6 +243,11 @@ impl Tracer {
         flush_within(slf, settings::interval(timeout)?)
     }
 
+    /// As `flush`, on another thread: the event loop goes on meanwhile.
+    fn aflush<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("asyncio")?.call_method1("to_thread", (slf.getattr("flush")?,))
+    }
+
     /// Exports the finished spans that wait, and ends the exporter. Spans finished later are counted and dropped.
     fn shutdown(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();

@@ -1,11 +1,15 @@
-"""SpanKind, SpanStatus, SpanContext and Span."""
+"""SpanKind, SpanStatus, SpanContext and Span: what a trace is made of."""
 
 from __future__ import annotations
 
 import enum
-
 from codomyrmex.telemetry.tracing import _native
 from codomyrmex.telemetry.tracing._native import Span, SpanContext
+
+# As `typing` has it, without the import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Span", "SpanContext", "SpanKind", "SpanStatus"]
 
@@ -29,3 +33,64 @@ class SpanStatus(enum.Enum):
 
 
 _native.register(SpanKind, SpanStatus)
+
+
+class _Fields:
+    """`__dataclass_fields__` of a native class, made when somebody asks: `dataclasses` is not imported at start."""
+
+    def __init__(self, **fields: tuple[str, Any]) -> None:
+        self._given = fields
+        self._fields: dict[str, Any] | None = None
+
+    def __get__(self, instance: object, owner: type) -> dict[str, Any]:
+        if self._fields is None:
+            import dataclasses
+
+            def field(default: Any) -> Any:
+                if default is _REQUIRED:
+                    return dataclasses.field()
+                if isinstance(default, type):
+                    return dataclasses.field(default_factory=default)
+                return dataclasses.field(default=default)
+
+            twin = dataclasses.make_dataclass(
+                "Twin", [(name, kind, field(default)) for name, (kind, default) in self._given.items()]
+            )
+            self._fields = twin.__dataclass_fields__
+        return self._fields
+
+
+_REQUIRED = object()
+
+
+def _like_a_dataclass(native: Any, **fields: tuple[str, Any]) -> None:
+    native.__dataclass_fields__ = _Fields(**fields)
+    native.__match_args__ = tuple(fields)
+
+    def replace(self: Any, /, **changes: Any) -> Any:
+        return type(self)(**{name: getattr(self, name) for name in fields} | changes)
+
+    # What copy.replace() calls.
+    native.__replace__ = replace
+
+
+_like_a_dataclass(
+    SpanContext,
+    trace_id=("str", _REQUIRED),
+    span_id=("str", _REQUIRED),
+    parent_span_id=("str | None", None),
+    sampled=("bool", True),
+    baggage=("dict[str, str]", dict),
+)
+_like_a_dataclass(
+    Span,
+    name=("str", _REQUIRED),
+    context=("SpanContext", _REQUIRED),
+    kind=("SpanKind", SpanKind.INTERNAL),
+    status=("SpanStatus", SpanStatus.UNSET),
+    status_message=("str", ""),
+    start_time=("float", float),
+    end_time=("float | None", None),
+    attributes=("dict[str, Any]", dict),
+    events=("list[dict[str, Any]]", list),
+)
