@@ -148,7 +148,7 @@ impl Default for SpanBody {
 }
 
 impl SpanBody {
-    /// A body that takes nothing until [`start`](Self::start).
+    /// A body that takes nothing until [`adopt`](Self::adopt) and [`start`](Self::start).
     pub fn new() -> Self {
         Self {
             bytes: vec![0; MEMORY],
@@ -167,10 +167,15 @@ impl SpanBody {
         }
     }
 
+    /// Says under which rules the next spans stand.
+    #[inline]
+    pub fn adopt(&mut self, rules: &Rules) {
+        self.short = rules.short;
+    }
+
     /// Starts a new span's body with its name.
     #[inline(always)]
-    pub fn start(&mut self, rules: &Rules, name: &str) {
-        self.short = rules.short;
+    pub fn start(&mut self, name: &str) {
         self.seen = 0;
         if let Some(block) = self.bytes.first_chunk_mut() {
             if let Some(end) = wire::write_short_name(block, name) {
@@ -190,8 +195,7 @@ impl SpanBody {
         self.name_end = self.end;
     }
 
-    /// Makes a body that ignores what is set, for spans that are not recorded.
-    #[inline(always)]
+    /// Makes a body that ignores what is set until it is adopted again, for spans that are not recorded.
     pub(crate) fn refuse(&mut self) {
         self.short.end = 0;
     }

@@ -20,7 +20,7 @@ use crate::thread::{self, Place, ThreadState};
 pub(crate) unsafe fn finish_short(state: &ThreadState, pointer: *mut Record) -> bool {
     // SAFETY: by this function's contract.
     let record = unsafe { &mut *pointer };
-    if !record.short_finish || record.ring != state.last_ring() {
+    if !record.marks.short_finish || record.ring != state.last_ring() {
         return false;
     }
     // SAFETY: this thread's last ring is alive.
@@ -46,8 +46,10 @@ pub(crate) unsafe fn finish_short(state: &ThreadState, pointer: *mut Record) -> 
     );
     // SAFETY: the head is written, and a body's memory is longer than a short body and one piece.
     unsafe { room.append(record.body.as_ptr(), len) };
-    // SAFETY: the record came from a thread's store, and its owner gave it up.
-    unsafe { state.give_record(pointer) };
+    if !record.marks.placed {
+        // SAFETY: the record came from a thread's store, and its owner gave it up.
+        unsafe { state.give_record(pointer) };
+    }
     true
 }
 
@@ -65,19 +67,20 @@ pub(crate) unsafe fn finish(pointer: *mut Record) {
     }
 }
 
-/// Finishes the span that is current at `place`.
+/// Finishes a span that was made current on this thread.
 ///
 /// # Safety
-/// As of [`finish`], and the span was made current there.
+/// As of [`finish`], and the span is current at its place, or was until those below it ended.
 #[inline]
-pub(crate) unsafe fn finish_current(pointer: *mut Record, place: Place) {
+pub(crate) unsafe fn finish_current(pointer: *mut Record) {
     let state = thread::state();
     // SAFETY: by this function's contract.
     unsafe {
+        let place = Place((*pointer).place);
         if finish_short(state, pointer) {
             state.pop(place);
         } else {
-            finish_current_otherwise(pointer, place, None);
+            finish_current_otherwise(pointer, None);
         }
     }
 }
@@ -87,14 +90,12 @@ pub(crate) unsafe fn finish_current(pointer: *mut Record, place: Place) {
 /// # Safety
 /// As of [`finish_current`].
 #[inline(never)]
-pub(crate) unsafe fn finish_current_otherwise(
-    pointer: *mut Record,
-    place: Place,
-    end_time: Option<u64>,
-) {
-    thread::state().pop(place);
+pub(crate) unsafe fn finish_current_otherwise(pointer: *mut Record, end_time: Option<u64>) {
     // SAFETY: by this function's contract.
-    unsafe { finish_otherwise(pointer, end_time) };
+    unsafe {
+        thread::state().pop(Place((*pointer).place));
+        finish_otherwise(pointer, end_time);
+    }
 }
 
 /// Every other way to finish.
@@ -107,13 +108,13 @@ pub(crate) unsafe fn finish_otherwise(pointer: *mut Record, end_time: Option<u64
     // SAFETY: by this function's contract.
     let record = unsafe { &mut *pointer };
     let pipeline = record.pipeline;
-    if record.phase == Phase::Unsampled && record.inherited.is_none() {
+    if record.marks.phase == Phase::Unsampled && record.inherited.is_none() {
         // SAFETY: the record came from a thread's store, and its owner gave it up.
-        return unsafe { state.give_record(pointer) };
+        return unsafe { state.give_used_record(pointer) };
     }
     let ring = state.ring(pipeline);
-    if record.phase == Phase::Recording {
-        if !record.rare
+    if record.marks.phase == Phase::Recording {
+        if !record.marks.rare
             && end_time.is_none()
             && ring.is_direct()
             && record.generation == state.generation()
@@ -128,8 +129,8 @@ pub(crate) unsafe fn finish_otherwise(pointer: *mut Record, end_time: Option<u64
             record.status_message = None;
         }
     }
-    record.phase = Phase::Finished;
-    record.explicit_start = false;
+    record.marks.phase = Phase::Finished;
+    record.marks.explicit_start = false;
     record.body.clear();
     record.inherited = None;
     // SAFETY: the record came from a thread's store, and its owner gave it up.
@@ -170,7 +171,7 @@ fn finish_slowly(record: &mut Record, ring: &Ring, end_time: Option<u64>) {
 }
 
 fn times(record: &Record, now: u64, end_time: Option<u64>) -> (u64, u64) {
-    if record.explicit_start {
+    if record.marks.explicit_start {
         (
             record.start,
             end_time.unwrap_or_else(|| clock::unix_ns(now)),

@@ -48,6 +48,7 @@ impl Inherited {
 
 /// How far a span is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub(crate) enum Phase {
     /// Sampled and open.
     Recording,
@@ -57,6 +58,51 @@ pub(crate) enum Phase {
     Finished,
 }
 
+/// How a span is; eight bytes, so that they are set by one store.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Marks {
+    pub(crate) phase: Phase,
+    pub(crate) status: u8,
+    /// It has a parent, and nothing is set that the short way to finish does not write.
+    pub(crate) short_finish: bool,
+    /// Something is set that stands outside head and body, or the times are the caller's.
+    pub(crate) rare: bool,
+    /// A child can start the short way: this one is recording, and there is nothing to inherit but ids and flags.
+    pub(crate) short_parent: bool,
+    /// The start is the caller's, in nanoseconds since the epoch.
+    pub(crate) explicit_start: bool,
+    /// The record belongs to a place of its thread, and stays there.
+    pub(crate) placed: bool,
+    pub(crate) unused: bool,
+}
+
+impl Marks {
+    /// Neither recording nor carrying a context.
+    pub(crate) const OVER: Self = Self {
+        phase: Phase::Finished,
+        status: 0,
+        short_finish: false,
+        rare: false,
+        short_parent: false,
+        explicit_start: false,
+        placed: false,
+        unused: false,
+    };
+    /// Recording, with a local parent and nothing rare.
+    pub(crate) const CHILD: Self = Self {
+        phase: Phase::Recording,
+        short_finish: true,
+        short_parent: true,
+        ..Self::OVER
+    };
+    /// Only carrying a context.
+    pub(crate) const UNSAMPLED: Self = Self {
+        phase: Phase::Unsampled,
+        ..Self::OVER
+    };
+}
+
 /// The memory of one open span; pooled by threads. One thread at a time touches it: the one that has the span.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -64,7 +110,7 @@ pub(crate) struct Record {
     pub(crate) trace_id: [u64; 2],
     pub(crate) span_id: u64,
     pub(crate) parent_span_id: u64,
-    /// Raw ticks, or nanoseconds since the epoch where `explicit_start` is set.
+    /// Raw ticks, or nanoseconds since the epoch where `marks.explicit_start` is set.
     pub(crate) start: u64,
     /// OTLP's flags and kind as they are encoded.
     pub(crate) flags_and_kind: u64,
@@ -72,15 +118,9 @@ pub(crate) struct Record {
     pub(crate) ring: *const Ring,
     /// The fork generation in which it started.
     pub(crate) generation: u32,
-    pub(crate) status: u8,
-    pub(crate) phase: Phase,
-    /// It has a parent, and nothing is set that the short way to finish does not write.
-    pub(crate) short_finish: bool,
-    /// Something is set that stands outside head and body, or the times are the caller's.
-    pub(crate) rare: bool,
-    /// A child can start the short way: this one is recording, and there is nothing to inherit but ids and flags.
-    pub(crate) short_parent: bool,
-    pub(crate) explicit_start: bool,
+    /// The place at which it is, or was last, a thread's current span.
+    pub(crate) place: u32,
+    pub(crate) marks: Marks,
     pub(crate) body: SpanBody,
     pub(crate) inherited: Option<Arc<Inherited>>,
     pub(crate) status_message: Option<Box<str>>,
@@ -99,17 +139,33 @@ impl Record {
             flags_and_kind: 0,
             ring: std::ptr::null(),
             generation: 0,
-            status: 0,
-            phase: Phase::Finished,
-            short_finish: false,
-            rare: false,
-            short_parent: false,
-            explicit_start: false,
+            place: 0,
+            marks: Marks::OVER,
             body: SpanBody::new(),
             inherited: None,
             status_message: None,
             next_spare: std::ptr::null_mut(),
         }
+    }
+
+    /// Ties the record to the tracer and the ring that it serves from now on.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn adopt(&mut self, pipeline: &'static Pipeline, ring: &Ring, generation: u32) {
+        self.pipeline = pipeline;
+        self.ring = ring;
+        self.generation = generation;
+        self.body.adopt(&pipeline.rules);
+    }
+
+    /// Makes it a span that only carries a context.
+    pub(crate) fn leave_unsampled(&mut self) {
+        self.marks = Marks {
+            placed: self.marks.placed,
+            ..Marks::UNSAMPLED
+        };
+        self.ring = std::ptr::null();
+        self.body.refuse();
     }
 
     #[inline(always)]
@@ -152,7 +208,7 @@ impl Record {
             span_id: self.span_id,
             parent_span_id: self.parent_span_id,
             kind,
-            status: self.status,
+            status: self.marks.status,
             flags,
             start_ns,
             end_ns,

@@ -16,6 +16,7 @@ use crate::finish::{finish, finish_current, finish_current_otherwise, finish_oth
 use crate::ids::{SpanId, TraceId};
 use crate::kind::SpanKind;
 use crate::record::{Phase, Record};
+use crate::start::enter;
 use crate::status::SpanStatus;
 use crate::thread::{self, Place};
 
@@ -35,7 +36,7 @@ impl Handle {
     #[inline(always)]
     fn recording<'a>(self) -> Option<&'a mut Record> {
         self.record()
-            .filter(|record| record.phase == Phase::Recording)
+            .filter(|record| record.marks.phase == Phase::Recording)
     }
 
     #[inline(always)]
@@ -57,8 +58,8 @@ impl Handle {
         if let Some(record) = self.recording() {
             let rules = &record.pipeline.rules;
             thread::with_keys(|keys| record.body.set_long(rules, keys, key, value));
-            record.short_finish = false;
-            record.rare |= record.body.any_dropped();
+            record.marks.short_finish = false;
+            record.marks.rare |= record.body.any_dropped();
         }
     }
 
@@ -81,8 +82,8 @@ impl Handle {
                 record
                     .body
                     .add_event(&record.pipeline.rules, time, name, attributes);
-                record.short_finish = false;
-                record.rare |= record.body.any_dropped();
+                record.marks.short_finish = false;
+                record.marks.rare |= record.body.any_dropped();
             }
         });
     }
@@ -94,8 +95,8 @@ impl Handle {
         with_texts(attributes, |attributes| {
             if let Some(record) = self.recording() {
                 record.body.add_link(&record.pipeline.rules, to, attributes);
-                record.short_finish = false;
-                record.rare |= record.body.any_dropped();
+                record.marks.short_finish = false;
+                record.marks.rare |= record.body.any_dropped();
             }
         });
     }
@@ -105,18 +106,18 @@ impl Handle {
         let Some(record) = self.recording() else {
             return;
         };
-        if record.status == SpanStatus::Ok.otlp() || status == SpanStatus::Unset {
+        if record.marks.status == SpanStatus::Ok.otlp() || status == SpanStatus::Unset {
             return;
         }
-        record.status = status.otlp();
-        record.short_finish = false;
+        record.marks.status = status.otlp();
+        record.marks.short_finish = false;
         let message = if status == SpanStatus::Error {
             message
         } else {
             ""
         };
         record.status_message = (!message.is_empty()).then(|| message.into());
-        record.rare |= record.status_message.is_some();
+        record.marks.rare |= record.status_message.is_some();
     }
 
     fn record_exception(self, kind: &str, message: &str, stacktrace: &str) {
@@ -166,9 +167,9 @@ impl Handle {
                 .map_or_else(Default::default, |i| (*i).clone());
             inherited.baggage.insert(key, value);
             record.inherited = Some(inherited.into());
-            record.rare = true;
-            record.short_finish = false;
-            record.short_parent = false;
+            record.marks.rare = true;
+            record.marks.short_finish = false;
+            record.marks.short_parent = false;
         }
     }
 }
@@ -267,7 +268,7 @@ macro_rules! span_methods {
             pub fn update_name(&self, name: &str) -> &Self {
                 if let Some(record) = self.handle().recording() {
                     record.body.rename(name);
-                    record.short_finish = false;
+                    record.marks.short_finish = false;
                 }
                 self
             }
@@ -335,19 +336,13 @@ macro_rules! span_methods {
 pub struct SpanGuard {
     /// Null where the tracer is off.
     record: *mut Record,
-    place: Place,
 }
 
 impl SpanGuard {
-    /// Makes the record the thread's current span.
+    /// The guard of a record that is the thread's current span.
     #[inline(always)]
-    pub(crate) fn enter(record: *mut Record) -> Self {
-        let place = if record.is_null() {
-            Place(0)
-        } else {
-            thread::state().push(record)
-        };
-        Self { record, place }
+    pub(crate) fn new(record: *mut Record) -> Self {
+        Self { record }
     }
 
     #[inline(always)]
@@ -367,7 +362,7 @@ impl SpanGuard {
         if !guard.record.is_null() {
             let end = Some(clock::unix_ns_of(end));
             // SAFETY: this guard owned the record and is forgotten; it is on the thread it was made on.
-            unsafe { finish_current_otherwise(guard.record, guard.place, end) };
+            unsafe { finish_current_otherwise(guard.record, end) };
         }
     }
 }
@@ -377,7 +372,7 @@ impl Drop for SpanGuard {
     fn drop(&mut self) {
         if !self.record.is_null() {
             // SAFETY: this guard owned the record and is gone; it is on the thread it was made on.
-            unsafe { finish_current(self.record, self.place) };
+            unsafe { finish_current(self.record) };
         }
     }
 }
@@ -420,7 +415,7 @@ impl Span {
 
     /// Makes this span the thread's current one until the guard is dropped, which finishes it.
     pub fn enter(self) -> SpanGuard {
-        SpanGuard::enter(self.take())
+        SpanGuard::new(enter(self.take()))
     }
 
     #[inline(always)]

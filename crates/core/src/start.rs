@@ -13,52 +13,160 @@ use crate::diagnostics::{self, Kind};
 use crate::ids::TraceId;
 use crate::options::{Parent, SpanOptions};
 use crate::pipeline::{DISABLED, Pipeline};
-use crate::record::{Inherited, Phase, RANDOM, REMOTE, REMOTE_KNOWN, Record, SAMPLED};
+use crate::record::{Inherited, Marks, RANDOM, REMOTE, REMOTE_KNOWN, Record, SAMPLED};
 use crate::ring::Ring;
 use crate::sampler::{Sample, SamplingInput, SamplingResult};
 use crate::span::StartedSpan;
 use crate::text_id::{PARENT_SPAN_ID_ATTRIBUTE, SPAN_ID_ATTRIBUTE, TRACE_ID_ATTRIBUTE};
 use crate::thread::{self, ThreadState};
 
+/// Starts a span under the current one, and makes it the current one. Null where nothing is recorded or carried.
+#[inline(always)]
+pub(crate) fn start_current(pipeline: &'static Pipeline, name: &str) -> *mut Record {
+    let state = thread::state();
+    let (parent, ring) = match short_parent(state, pipeline) {
+        Some(found) => found,
+        None => return enter(start_otherwise(pipeline, name)),
+    };
+    let record = state.next_place(pipeline);
+    // SAFETY: a place's own record is whole, and this thread's alone while nothing is current there.
+    fill(
+        state,
+        ring,
+        pipeline,
+        unsafe { &mut *record },
+        parent,
+        name,
+        true,
+    );
+    state.occupy_next(record);
+    // SAFETY: as above.
+    unsafe { (*record).start = clock::ticks() };
+    record
+}
+
 /// Starts a span under the current one. Null where nothing is recorded or carried.
 #[inline(always)]
 pub(crate) fn start(pipeline: &'static Pipeline, name: &str) -> *mut Record {
-    if !pipeline.starts_short.load(Ordering::Relaxed) {
-        if !pipeline.is_on() {
-            return ptr::null_mut();
-        }
-        return start_with(pipeline, name, &SpanOptions::new());
-    }
     let state = thread::state();
-    let ring = state.ring(pipeline);
-    let parent = state.top();
-    if parent.is_null() {
-        return start_root(pipeline, name);
-    }
-    // SAFETY: a current span's record lives as long as it is in the thread's frames, and is touched by this thread alone
-    // meanwhile.
-    let parent = unsafe { &*parent };
-    if !parent.short_parent {
-        return start_below(pipeline, parent, name);
-    }
-    let pointer = state.take_record(pipeline);
+    let (parent, ring) = match short_parent(state, pipeline) {
+        Some(found) => found,
+        None => return start_otherwise(pipeline, name),
+    };
+    let record = state.take_record(pipeline);
     // SAFETY: just taken, so this thread's alone.
-    let record = unsafe { &mut *pointer };
-    record.pipeline = pipeline;
+    fill(
+        state,
+        ring,
+        pipeline,
+        unsafe { &mut *record },
+        parent,
+        name,
+        false,
+    );
+    // SAFETY: as above.
+    unsafe { (*record).start = clock::ticks() };
+    record
+}
+
+/// Makes a span the current one of this thread.
+pub(crate) fn enter(record: *mut Record) -> *mut Record {
+    if !record.is_null() {
+        let place = thread::state().push(record);
+        // SAFETY: the caller has just started the span, or owns it.
+        unsafe { (*record).place = place.0 };
+    }
+    record
+}
+
+/// The current span and the ring, where a child can start the short way.
+#[inline(always)]
+fn short_parent(
+    state: &'static ThreadState,
+    pipeline: &'static Pipeline,
+) -> Option<(&'static Record, &'static Ring)> {
+    if !pipeline.starts_short.load(Ordering::Relaxed) {
+        return None;
+    }
+    let ring = state.ring_at_hand(pipeline)?;
+    // SAFETY: a current span's record lives as long as it is in the thread's frames, and is touched by this thread alone
+    // meanwhile; callers use the reference before anything else happens on this thread.
+    let parent = unsafe { state.top().as_ref() }?;
+    parent.marks.short_parent.then_some((parent, ring))
+}
+
+/// Makes a record an open child of `parent`; the start time is the caller's to set.
+#[inline(always)]
+fn fill(
+    state: &ThreadState,
+    ring: &Ring,
+    pipeline: &'static Pipeline,
+    record: &mut Record,
+    parent: &Record,
+    name: &str,
+    placed: bool,
+) {
+    if !std::ptr::eq(record.ring, ring) {
+        record.adopt(pipeline, ring, state.generation());
+    }
     record.trace_id = parent.trace_id;
     record.parent_span_id = parent.span_id;
     record.flags_and_kind = parent.flags_and_kind & TRACE_FLAGS | CHILD;
     record.span_id = state.random.next_seeded();
-    record.generation = state.generation();
-    record.ring = ring;
-    record.status = 0;
-    record.phase = Phase::Recording;
-    record.rare = false;
-    record.short_finish = true;
-    record.short_parent = true;
-    record.body.start(&pipeline.rules, name);
+    record.marks = Marks {
+        placed,
+        ..Marks::CHILD
+    };
+    record.body.start(name);
     ring.books.started.bump();
-    record.start = clock::ticks();
+}
+
+/// Every other way to start: the tracer is off or has code of the user's, the thread is new to it, or the parent is none, not
+/// sampled, or has more to inherit than ids.
+#[inline(never)]
+fn start_otherwise(pipeline: &'static Pipeline, name: &str) -> *mut Record {
+    if !pipeline.is_on() {
+        return ptr::null_mut();
+    }
+    if !pipeline.plain {
+        return start_with(pipeline, name, &SpanOptions::new());
+    }
+    let state = thread::state();
+    let ring = state.ring(pipeline);
+    // SAFETY: as in `short_parent`.
+    let parent = unsafe { state.top().as_ref() };
+    if parent.is_some_and(|parent| parent.inherited.is_some()) {
+        return start_with(pipeline, name, &SpanOptions::new());
+    }
+    let pointer = state.take_record(pipeline);
+    // SAFETY: just taken, so this thread's alone; it is another record than the parent's, which is in use.
+    let record = unsafe { &mut *pointer };
+    record.pipeline = pipeline;
+    match parent {
+        Some(parent) => {
+            record.trace_id = parent.trace_id;
+            record.parent_span_id = parent.span_id;
+            record.flags_and_kind = parent.flags_and_kind & u64::from(RANDOM) << 16 | CHILD;
+        }
+        None => {
+            record.trace_id = [state.random.next_seeded(), state.random.next_seeded()];
+            record.parent_span_id = 0;
+            record.flags_and_kind = u64::from(RANDOM) << 16 | CHILD;
+        }
+    }
+    record.span_id = state.random.next_seeded();
+    let low = TraceId::from_words(record.trace_id).low();
+    let sampled = pipeline
+        .sampler
+        .decide_fast(parent.map(Record::is_sampled), low);
+    if sampled == Some(true) {
+        record.flags_and_kind |= u64::from(SAMPLED) << 16;
+        open(state, ring, record, name);
+        record.start = clock::ticks();
+    } else {
+        record.leave_unsampled();
+        ring.books.unsampled.bump();
+    }
     pointer
 }
 
@@ -67,71 +175,17 @@ const TRACE_FLAGS: u64 = ((SAMPLED | RANDOM) as u64) << 16;
 /// An internal span with a local parent.
 const CHILD: u64 = wire::flags_and_kind(REMOTE_KNOWN, 1);
 
-/// Below an unsampled span, or one that has more to inherit than ids.
-#[inline(never)]
-fn start_below(pipeline: &'static Pipeline, parent: &Record, name: &str) -> *mut Record {
-    if parent.inherited.is_some() || parent.is_sampled() {
-        return start_with(pipeline, name, &SpanOptions::new());
-    }
-    let state = thread::state();
-    let pointer = state.take_record(pipeline);
-    // SAFETY: just taken, so this thread's alone; it is another record than the parent's, which is in use.
-    let record = unsafe { &mut *pointer };
-    record.pipeline = pipeline;
-    record.trace_id = parent.trace_id;
-    record.parent_span_id = parent.span_id;
-    record.flags_and_kind = parent.flags_and_kind & TRACE_FLAGS | CHILD;
-    record.span_id = state.random.next_seeded();
-    leave_unsampled(state.ring(pipeline), record);
-    pointer
-}
-
-/// Makes a record with ids and flags a span that only carries a context.
-#[inline]
-fn leave_unsampled(ring: &Ring, record: &mut Record) {
-    record.phase = Phase::Unsampled;
-    record.short_parent = false;
-    record.short_finish = false;
-    record.body.refuse();
-    ring.books.unsampled.bump();
-}
-
-/// Starts a new trace under built-in rules.
-#[inline(never)]
-fn start_root(pipeline: &'static Pipeline, name: &str) -> *mut Record {
-    let state = thread::state();
-    let ring = state.ring(pipeline);
-    let pointer = state.take_record(pipeline);
-    // SAFETY: just taken, so this thread's alone.
-    let record = unsafe { &mut *pointer };
-    record.pipeline = pipeline;
-    record.trace_id = [state.random.next_seeded(), state.random.next_seeded()];
-    record.span_id = state.random.next_seeded();
-    record.parent_span_id = 0;
-    let low = TraceId::from_words(record.trace_id).low();
-    if pipeline.sampler.decide_fast(None, low) == Some(true) {
-        record.flags_and_kind = CHILD | TRACE_FLAGS;
-        open(state, ring, record, name);
-        record.start = clock::ticks();
-    } else {
-        record.flags_and_kind = CHILD | u64::from(RANDOM) << 16;
-        leave_unsampled(ring, record);
-    }
-    pointer
-}
-
 /// Makes a record with ids and flags an open span; the start time is the caller's to set.
-#[inline(always)]
 fn open(state: &ThreadState, ring: &Ring, record: &mut Record, name: &str) {
-    record.generation = state.generation();
-    record.ring = ring;
-    record.status = 0;
-    record.phase = Phase::Recording;
-    record.rare = record.inherited.is_some();
-    record.short_finish = record.parent_span_id != 0 && !record.rare;
-    record.short_parent = record.inherited.is_none();
-    record.explicit_start = false;
-    record.body.start(&record.pipeline.rules, name);
+    record.adopt(record.pipeline, ring, state.generation());
+    let inherits = record.inherited.is_some();
+    record.marks = Marks {
+        rare: inherits,
+        short_finish: record.parent_span_id != 0 && !inherits,
+        short_parent: !inherits,
+        ..Marks::CHILD
+    };
+    record.body.start(name);
     ring.books.started.bump();
 }
 
@@ -212,7 +266,8 @@ pub(crate) fn start_with(
     let ring = state.ring(pipeline);
     if !decision.is_sampled() {
         record.flags_and_kind = wire::flags_and_kind(flags, 1);
-        leave_unsampled(ring, record);
+        record.leave_unsampled();
+        ring.books.unsampled.bump();
         return pointer;
     }
     record.flags_and_kind = wire::flags_and_kind(flags | SAMPLED, options.kind.otlp());
@@ -223,9 +278,9 @@ pub(crate) fn start_with(
     match options.start_time {
         Some(ns) => {
             record.start = ns;
-            record.explicit_start = true;
-            record.rare = true;
-            record.short_finish = false;
+            record.marks.explicit_start = true;
+            record.marks.rare = true;
+            record.marks.short_finish = false;
         }
         None => record.start = clock::ticks(),
     }
@@ -259,10 +314,7 @@ fn pass_through(pipeline: &'static Pipeline, parent: &SpanContext) -> *mut Recor
     record.span_id = parent.span_id.to_word();
     record.parent_span_id = parent.parent_span_id.map_or(0, |id| id.to_word());
     record.flags_and_kind = wire::flags_and_kind(u32::from(parent.trace_flags()), 1);
-    record.phase = Phase::Unsampled;
-    record.short_parent = false;
-    record.short_finish = false;
-    record.body.refuse();
+    record.leave_unsampled();
     record.inherited = inherit(Some(parent), None);
     pointer
 }

@@ -6,6 +6,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::body::SpanBody;
 use crate::key_facts::PlainKeys;
 use crate::pipeline::{GENERATION, Pipeline};
 use crate::random::Random;
@@ -15,14 +16,30 @@ use crate::ring::Ring;
 /// Spare records a thread keeps.
 const SPARE: u32 = 64;
 
+/// One place of the stack of current spans.
+#[derive(Clone, Copy)]
+struct Frame {
+    /// The span that is current here; null where it ended before those above it. The top's is null at the bottom only.
+    current: *mut Record,
+    /// The record of this place, for spans that start here; null until there is one.
+    own: *mut Record,
+}
+
+impl Frame {
+    const EMPTY: Self = Self {
+        current: ptr::null_mut(),
+        own: ptr::null_mut(),
+    };
+}
+
 /// The thread's state. It needs no drop, so that reaching it is one address computation; [`Cleanup`] frees what it holds.
 pub(crate) struct ThreadState {
-    /// The place of the current span. Where there is none it is the bottom place, which holds null.
-    top: Cell<*mut *mut Record>,
+    /// The place of the current span. Where there is none it is the bottom place, where no span ever is.
+    top: Cell<*mut Frame>,
     /// The last place there is.
-    last: Cell<*mut *mut Record>,
-    /// The places. Null is a span that ended before those above it; the top is null at the bottom only.
-    frames: UnsafeCell<ManuallyDrop<Vec<*mut Record>>>,
+    last: Cell<*mut Frame>,
+    /// The places.
+    frames: UnsafeCell<ManuallyDrop<Vec<Frame>>>,
     /// Spare records, each pointing to the next.
     spare: Cell<*mut Record>,
     spares: Cell<u32>,
@@ -57,7 +74,7 @@ thread_local! {
 
 /// Where a current span stands on its thread: 1 is the outermost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place(pub(crate) usize);
+pub(crate) struct Place(pub(crate) u32);
 
 /// Gives back what the thread holds when it ends.
 struct Cleanup;
@@ -96,7 +113,7 @@ impl ThreadState {
     #[inline(always)]
     pub(crate) fn top(&self) -> *mut Record {
         // SAFETY: `find_ring` has set the places up, and `top` stays within them.
-        unsafe { *self.top.get() }
+        unsafe { (*self.top.get()).current }
     }
 
     /// The span that is current, or null.
@@ -117,9 +134,47 @@ impl ThreadState {
         // SAFETY: there is a place after the top, for the top is not the last one.
         unsafe {
             let place = self.top.get().add(1);
-            *place = record;
+            (*place).current = record;
             self.top.set(place);
-            Place(place.offset_from(self.bottom()) as usize)
+            Place(place.offset_from(self.bottom()) as u32)
+        }
+    }
+
+    /// The record of the place after the current one. Only on a thread that has found a ring.
+    #[inline(always)]
+    pub(crate) fn next_place(&self, pipeline: &'static Pipeline) -> *mut Record {
+        if self.top.get() == self.last.get() {
+            self.more_places();
+        }
+        // SAFETY: there is a place after the top, for the top is not the last one.
+        let own = unsafe { (*self.top.get().add(1)).own };
+        if own.is_null() {
+            self.furnish(pipeline)
+        } else {
+            own
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn furnish(&self, pipeline: &'static Pipeline) -> *mut Record {
+        let record = new_record(pipeline);
+        // SAFETY: as in `next_place`; the record is new.
+        unsafe {
+            (*record).place = self.depth().0 + 1;
+            (*self.top.get().add(1)).own = record;
+        }
+        record
+    }
+
+    /// Makes the record of the next place current there. Nothing happened on this thread since [`next_place`](Self::next_place).
+    #[inline(always)]
+    pub(crate) fn occupy_next(&self, record: *mut Record) {
+        // SAFETY: as in `next_place`.
+        unsafe {
+            let place = self.top.get().add(1);
+            (*place).current = record;
+            self.top.set(place);
         }
     }
 
@@ -128,14 +183,14 @@ impl ThreadState {
     pub(crate) fn pop(&self, place: Place) {
         // SAFETY: a place that `push` gave lies within the places, which only grow; `end` leaves one place, the bottom.
         unsafe {
-            let at = self.bottom().add(place.0);
+            let at = self.bottom().add(place.0 as usize);
             if at == self.top.get() {
                 self.top.set(at.sub(1));
-                if (*at.sub(1)).is_null() {
+                if (*at.sub(1)).current.is_null() {
                     self.skip_ended();
                 }
             } else if at < self.top.get() {
-                *at = ptr::null_mut();
+                (*at).current = ptr::null_mut();
             }
         }
     }
@@ -145,14 +200,14 @@ impl ThreadState {
     fn skip_ended(&self) {
         // SAFETY: between bottom and top; the loop stops at the bottom.
         unsafe {
-            while self.top.get() != self.bottom() && (*self.top.get()).is_null() {
+            while self.top.get() != self.bottom() && (*self.top.get()).current.is_null() {
                 self.top.set(self.top.get().sub(1));
             }
         }
     }
 
     #[inline(always)]
-    fn bottom(&self) -> *mut *mut Record {
+    fn bottom(&self) -> *mut Frame {
         // SAFETY: only this thread reaches its state, and the reference ends here.
         unsafe { (*self.frames.get()).as_mut_ptr() }
     }
@@ -163,7 +218,9 @@ impl ThreadState {
         let frames = unsafe { &*self.frames.get() };
         let depth = self.depth().0;
         if place.0 <= depth {
-            frames.get(place.0).copied().unwrap_or(ptr::null_mut())
+            frames
+                .get(place.0 as usize)
+                .map_or(ptr::null_mut(), |frame| frame.current)
         } else {
             ptr::null_mut()
         }
@@ -182,18 +239,18 @@ impl ThreadState {
             return Place(0);
         }
         // SAFETY: both point into the places.
-        Place(unsafe { self.top.get().offset_from(self.bottom()) } as usize)
+        Place(unsafe { self.top.get().offset_from(self.bottom()) } as u32)
     }
 
     #[cold]
     #[inline(never)]
     fn more_places(&self) {
         touch_cleanup();
-        let depth = self.depth().0;
+        let depth = self.depth().0 as usize;
         // SAFETY: as in `bottom`.
         let frames = unsafe { &mut *self.frames.get() };
         let count = (frames.len() * 2).max(32);
-        frames.resize(count, ptr::null_mut());
+        frames.resize(count, Frame::EMPTY);
         let bottom = frames.as_mut_ptr();
         // SAFETY: `depth` and the last place lie within the `count` places.
         unsafe {
@@ -240,12 +297,24 @@ impl ThreadState {
     pub(crate) unsafe fn give_used_record(&self, record: *mut Record) {
         // SAFETY: by this function's contract the record is whole and ours.
         unsafe {
-            if (*record).body.is_large() {
+            if (*record).marks.placed {
+                if (*record).body.is_large() {
+                    (*record).body = SpanBody::new();
+                    (*record).ring = ptr::null();
+                }
+            } else if (*record).body.is_large() {
                 free_record(record);
             } else {
                 self.give_record(record);
             }
         }
+    }
+
+    /// This thread's ring of a pipeline, if it was the last one used.
+    #[inline(always)]
+    pub(crate) fn ring_at_hand(&self, pipeline: &'static Pipeline) -> Option<&Ring> {
+        // SAFETY: as in `ring`.
+        (self.ring_of.get() == pipeline.number).then(|| unsafe { &*self.ring.get() })
     }
 
     /// This thread's ring of a pipeline.
@@ -320,7 +389,11 @@ impl ThreadState {
         }
         if self.depth() == Place(0) {
             // SAFETY: as in `bottom`; no span is current, so no guard knows a place.
-            drop(unsafe { std::mem::take(&mut **self.frames.get()) });
+            let frames = unsafe { std::mem::take(&mut **self.frames.get()) };
+            for frame in frames.iter().filter(|frame| !frame.own.is_null()) {
+                // SAFETY: made from a box in `new_record`, and no guard has it, for no span is current.
+                drop(unsafe { Box::from_raw(frame.own) });
+            }
             self.top.set(ptr::null_mut());
             self.last.set(ptr::null_mut());
         }

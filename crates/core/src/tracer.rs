@@ -9,7 +9,7 @@ use crate::options::SpanOptions;
 use crate::pipeline::Pipeline;
 use crate::resource::Resource;
 use crate::span::{Span, SpanGuard};
-use crate::start::{start, start_with};
+use crate::start::{enter, start, start_current, start_with};
 use crate::stats::Stats;
 
 /// How long a tracer whose last handle is dropped waits for its exporters.
@@ -93,12 +93,12 @@ impl Tracer {
     /// Starts an internal span under the thread's current span, and makes it the current one until the guard is dropped.
     #[inline]
     pub fn span(&self, name: &str) -> SpanGuard {
-        SpanGuard::enter(start(self.pipeline, name))
+        SpanGuard::new(start_current(self.pipeline, name))
     }
 
     /// As [`span`](Self::span), with options.
     pub fn span_with(&self, name: &str, options: SpanOptions<'_>) -> SpanGuard {
-        SpanGuard::enter(start_with(self.pipeline, name, &options))
+        SpanGuard::new(enter(start_with(self.pipeline, name, &options)))
     }
 
     /// Starts an internal span under the thread's current span, without making it current. It may go to another thread.
