@@ -64,7 +64,7 @@ def main() -> int:
     if output:
         output.write_text(text)
         print(f"written to {output}", file=sys.stderr)
-    return 0
+    return 1 if any(run.failure for run in python) else 0
 
 
 if __name__ == "__main__":

@@ -67,6 +67,8 @@ class PythonRun:
     table: Table = field(default_factory=dict)
     # Milliseconds above a bare interpreter.
     imports: Table = field(default_factory=dict)
+    # Why there are no figures.
+    failure: str = ""
 
 
 def interpreters() -> list[str]:
@@ -99,29 +101,32 @@ def how_built(facts: dict) -> str:
 
 
 def measure(plan: Plan, pythons: list[str]) -> tuple[PythonRun, ...]:
-    prepared = [(facts_of(python), python) for python in pythons]
-    venvs = [environment(plan, facts, python) for facts, python in prepared]
+    prepared = []
+    for python in pythons:
+        facts = facts_of(python)
+        try:
+            prepared.append((facts, environment(plan, facts, python), ""))
+        except (OSError, subprocess.CalledProcessError) as failure:
+            say(f"left out {facts['executable']}: {failure}")
+            prepared.append((facts, None, str(failure)))
     return tuple(
-        run(plan, facts, venv) for (facts, _), venv in zip(prepared, venvs, strict=True) if venv is not None
+        run(plan, facts, venv) if venv else PythonRun(facts, how_built(facts), failure=failure)
+        for facts, venv, failure in prepared
     )
 
 
-def environment(plan: Plan, facts: dict, python: str) -> Path | None:
+def environment(plan: Plan, facts: dict, python: str) -> Path:
     """The virtual environment with the peers, our wheel and the no-op, made or brought up to date."""
     name = hashlib.sha256(facts["executable"].encode()).hexdigest()[:8]
     venv = plan.here / ".venv" / f"{facts['version']}-{name}"
     pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    try:
-        if not (venv / "bin" / "python").exists():
-            say(f"making a virtual environment for {facts['executable']}")
-            subprocess.run([python, "-m", "venv", venv], check=True)
-        subprocess.run([*pip, "-r", plan.here / "python" / "requirements.txt"], check=True)
-        say(f"building our wheel for CPython {facts['version']}")
-        subprocess.run([*pip, "--no-deps", "--force-reinstall", plan.here.parent], check=True)
-        build_noop(plan, facts, venv)
-    except (OSError, subprocess.CalledProcessError) as failure:
-        say(f"left out {facts['executable']}: {failure}")
-        return None
+    if not (venv / "bin" / "python").exists():
+        say(f"making a virtual environment for {facts['executable']}")
+        subprocess.run([python, "-m", "venv", venv], check=True)
+    subprocess.run([*pip, "-r", plan.here / "python" / "requirements.txt"], check=True)
+    say(f"building our wheel for CPython {facts['version']}")
+    subprocess.run([*pip, "--no-deps", "--force-reinstall", plan.here.parent], check=True)
+    build_noop(plan, facts, venv)
     return venv
 
 

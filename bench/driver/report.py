@@ -152,6 +152,8 @@ def python_parts(run: PythonRun) -> list[str]:
         f"## CPython {run.facts['version']}: {run.built}\n",
         f"`{run.facts['executable']}`, configured with `{run.facts['config_args'] or 'nothing'}`.\n",
     ]
+    if run.failure:
+        parts += [f"**Left out**: {run.failure}\n"]
     if run.table:
         parts += [
             "Times ours; in brackets ns, least / median.\n",

@@ -99,6 +99,8 @@ def take_turns(
             created, exported = worker.close()
             if not may_lose:
                 figures[peer].lost = created - exported
+            elif exported:
+                say(f"    {peer}: exported {exported} spans that were not sampled")
         return figures
     finally:
         for worker in workers.values():
