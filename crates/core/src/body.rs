@@ -196,6 +196,7 @@ impl SpanBody {
     }
 
     /// Makes a body that ignores what is set until it is adopted again, for spans that are not recorded.
+    #[inline(always)]
     pub(crate) fn refuse(&mut self) {
         self.short.end = 0;
     }

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long the counter is observed before its rate is trusted, nanoseconds.
-const SETTLE_NS: u64 = 20_000_000;
-/// How often the anchor is renewed, nanoseconds.
+const SETTLE_NS: u64 = 1_000_000;
+/// How long an anchor is good for at most, nanoseconds; at first as long as the counter has been observed.
 const REANCHOR_NS: u64 = 1_000_000_000;
 
 const UNKNOWN: u8 = 0;
@@ -25,6 +25,8 @@ struct Anchor {
     unix_ns: AtomicU64,
     rate: AtomicU64,
     origin: AtomicU64,
+    /// The last reading it is good for.
+    until: AtomicU64,
 }
 
 /// Anchors, used in turn. One that is being read is overwritten only after as many seconds as there are anchors.
@@ -33,6 +35,7 @@ static ANCHORS: [Anchor; 64] = [const {
         unix_ns: AtomicU64::new(0),
         rate: AtomicU64::new(0),
         origin: AtomicU64::new(0),
+        until: AtomicU64::new(0),
     }
 }; 64];
 
@@ -45,7 +48,6 @@ struct Calibration {
     origin: u64,
     first_ticks: u64,
     first_monotonic_ns: u64,
-    last_monotonic_ns: u64,
     next_anchor: usize,
 }
 
@@ -53,7 +55,6 @@ static CALIBRATION: Mutex<Calibration> = Mutex::new(Calibration {
     origin: 0,
     first_ticks: 0,
     first_monotonic_ns: 0,
-    last_monotonic_ns: 0,
     next_anchor: 0,
 });
 
@@ -104,7 +105,7 @@ pub(crate) fn prepare() {
         MODE.store(SYSTEM, Ordering::Release);
         return;
     }
-    let (ticks, _, monotonic_ns) = read_all();
+    let (ticks, _, monotonic_ns) = read_all(4);
     calibration.origin = ticks.saturating_sub(1 << 20);
     calibration.first_ticks = ticks;
     calibration.first_monotonic_ns = monotonic_ns;
@@ -117,10 +118,10 @@ fn kernel_trusts_the_counter() -> bool {
             .is_ok_and(|name| name.trim_ascii() == b"tsc")
 }
 
-/// Counter, wall clock and monotonic clock as one moment: the tightest of a few tries.
-fn read_all() -> (u64, u64, u64) {
+/// Counter, wall clock and monotonic clock as one moment: the tightest of some tries.
+fn read_all(tries: u32) -> (u64, u64, u64) {
     let mut best = (u64::MAX, 0, 0, 0);
-    for _ in 0..4 {
+    for _ in 0..tries {
         let before = counter();
         let unix_ns = unix_now_ns();
         let monotonic_ns = monotonic_ns();
@@ -137,27 +138,25 @@ fn read_all() -> (u64, u64, u64) {
     (best.1, best.2, best.3)
 }
 
-/// Reads the clocks together anew, so that the wall clock's adjustments reach later spans. The drain calls it; it does
-/// something about once a second, and then costs some hundred nanoseconds.
-pub(crate) fn reanchor() {
-    if MODE.load(Ordering::Acquire) != COUNTER {
-        return;
-    }
+/// Reads the clocks together anew where the anchor is out of date, so that the wall clock's adjustments reach later spans.
+/// That costs some hundred nanoseconds, about once a second.
+#[cold]
+#[inline(never)]
+fn reanchor() {
     let mut calibration = CALIBRATION.lock().unwrap_or_else(|e| e.into_inner());
-    let now = monotonic_ns();
-    let settled = !CURRENT.load(Ordering::Relaxed).is_null();
-    if now < calibration.first_monotonic_ns + SETTLE_NS
-        || (settled && now < calibration.last_monotonic_ns + REANCHOR_NS)
-    {
+    let ticks = counter();
+    if line().is_some_and(|line| ticks <= line.until) {
         return;
     }
-    let anchor = measure(&calibration);
-    calibration.last_monotonic_ns = now;
+    let Some(line) = measure(&calibration, 4) else {
+        return;
+    };
     let slot = &ANCHORS[calibration.next_anchor % ANCHORS.len()];
     calibration.next_anchor += 1;
-    slot.unix_ns.store(anchor.unix_ns, Ordering::Relaxed);
-    slot.rate.store(anchor.rate, Ordering::Relaxed);
-    slot.origin.store(anchor.origin, Ordering::Relaxed);
+    slot.unix_ns.store(line.unix_ns, Ordering::Relaxed);
+    slot.rate.store(line.rate, Ordering::Relaxed);
+    slot.origin.store(line.origin, Ordering::Relaxed);
+    slot.until.store(line.until, Ordering::Relaxed);
     CURRENT.store(std::ptr::from_ref(slot).cast_mut(), Ordering::Release);
 }
 
@@ -167,6 +166,9 @@ struct Line {
     unix_ns: u64,
     rate: u64,
     origin: u64,
+    until: u64,
+    /// How long the counter had been observed.
+    elapsed_ns: u64,
 }
 
 impl Line {
@@ -178,9 +180,14 @@ impl Line {
     }
 }
 
-/// The line through the first reading and the present one.
-fn measure(calibration: &Calibration) -> Line {
-    let (ticks, unix_ns, monotonic_ns) = read_all();
+/// The line through the first reading and the present one; None while these are too close to last.
+fn measure(calibration: &Calibration, tries: u32) -> Option<Line> {
+    let line = draw_line(calibration, tries);
+    (line.elapsed_ns >= SETTLE_NS).then_some(line)
+}
+
+fn draw_line(calibration: &Calibration, tries: u32) -> Line {
+    let (ticks, unix_ns, monotonic_ns) = read_all(tries);
     let elapsed_ns = monotonic_ns
         .saturating_sub(calibration.first_monotonic_ns)
         .max(1);
@@ -188,10 +195,14 @@ fn measure(calibration: &Calibration) -> Line {
     // A fraction: a counter that the kernel trusts ticks faster than once a nanosecond.
     let rate = ((u128::from(elapsed_ns) << 64) / u128::from(elapsed_ticks))
         .min(u128::from(u64::MAX)) as u64;
+    let good_for = u128::from(elapsed_ticks) * u128::from(elapsed_ns.min(REANCHOR_NS))
+        / u128::from(elapsed_ns);
     let line = Line {
         unix_ns: 0,
         rate,
         origin: calibration.origin,
+        until: ticks.saturating_add(good_for as u64),
+        elapsed_ns,
     };
     Line {
         unix_ns: unix_ns.wrapping_sub(line.at(ticks)),
@@ -209,6 +220,8 @@ fn line() -> Option<Line> {
         unix_ns: anchor.unix_ns.load(Ordering::Relaxed),
         rate: anchor.rate.load(Ordering::Relaxed),
         origin: anchor.origin.load(Ordering::Relaxed),
+        until: anchor.until.load(Ordering::Relaxed),
+        elapsed_ns: 0,
     })
 }
 
@@ -229,6 +242,12 @@ impl Settled {
         counter()
     }
 
+    /// Whether the conversion is good for this reading.
+    #[inline(always)]
+    pub(crate) fn covers(self, reading: u64) -> bool {
+        reading <= self.0.until
+    }
+
     #[inline(always)]
     pub(crate) fn unix_ns(self, reading: u64) -> u64 {
         self.0.at(reading)
@@ -240,8 +259,8 @@ impl Settled {
 #[inline]
 pub fn to_unix_ns(start: u64, end: u64) -> (u64, u64) {
     match line() {
-        Some(line) => (line.at(start), line.at(end)),
-        None => to_unix_ns_slow(start, end),
+        Some(line) if end <= line.until => (line.at(start), line.at(end)),
+        _ => to_unix_ns_slow(start, end),
     }
 }
 
@@ -260,7 +279,7 @@ fn to_unix_ns_slow(start: u64, end: u64) -> (u64, u64) {
     reanchor();
     let line = line().unwrap_or_else(|| {
         // Still settling.
-        measure(&CALIBRATION.lock().unwrap_or_else(|e| e.into_inner()))
+        draw_line(&CALIBRATION.lock().unwrap_or_else(|e| e.into_inner()), 1)
     });
     (line.at(start), line.at(end))
 }

@@ -32,7 +32,11 @@ pub(crate) unsafe fn finish_short(state: &ThreadState, pointer: *mut Record) -> 
     let (Some(mut room), Some(clock)) = (ring.short_room(), clock::settled()) else {
         return false;
     };
-    let end_ns = clock.unix_ns(clock.ticks());
+    let end = clock.ticks();
+    if !clock.covers(end) {
+        return false;
+    }
+    let end_ns = clock.unix_ns(end);
     let start_ns = clock.unix_ns(record.start);
     wire::write_short_head(
         room.head(),
@@ -94,6 +98,12 @@ pub(crate) unsafe fn finish_current_otherwise(pointer: *mut Record, end_time: Op
     // SAFETY: by this function's contract.
     unsafe {
         thread::state().pop(Place((*pointer).place));
+        if (*pointer).marks.phase == Phase::Unsampled
+            && (*pointer).marks.placed
+            && (*pointer).inherited.is_none()
+        {
+            return;
+        }
         finish_otherwise(pointer, end_time);
     }
 }

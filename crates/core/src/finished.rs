@@ -103,7 +103,7 @@ impl FinishedSpan {
 
     /// End minus start in milliseconds.
     pub fn duration_ms(&self) -> f64 {
-        (self.end_ns as f64 - self.start_ns as f64) / 1e6
+        (i128::from(self.end_ns) - i128::from(self.start_ns)) as f64 / 1e6
     }
 
     /// The attribute of this key.
@@ -118,7 +118,8 @@ impl FinishedSpan {
     /// epoch), duration_ms, attributes, events (each with name, timestamp, attributes). As pairs, in this order.
     pub fn to_map(&self) -> Vec<(String, Value)> {
         let text = |text: &str| Value::Str(text.to_owned());
-        let seconds = |ns: u64| Value::Double(ns as f64 / 1e9);
+        // Whole and fraction apart: as one float the nanoseconds would be rounded to hundreds.
+        let seconds = |ns: u64| Value::Double((ns / 1_000_000_000) as f64 + (ns % 1_000_000_000) as f64 / 1e9);
         let mut attributes = vec![("service.name".to_owned(), text(&self.service_name))];
         attributes.extend(
             self.attributes

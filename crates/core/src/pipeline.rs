@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use crate::body::Rules;
 use crate::chunk::Pool;
-use crate::clock;
 use crate::diagnostics::{self, Kind};
 use crate::drain::Drain;
 use crate::exporter::{Batch, Delivery, Origin};
@@ -351,7 +350,6 @@ impl Pipeline {
 
     /// What the drain does when its time has come: as a flush, without waiting for background exporters.
     pub(crate) fn tick(&'static self) {
-        clock::reanchor();
         if self.drain.has_interval() {
             if let Some(gathered) = self.gather.take() {
                 self.offer_in_process(gathered);

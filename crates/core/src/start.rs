@@ -26,7 +26,8 @@ pub(crate) fn start_current(pipeline: &'static Pipeline, name: &str) -> *mut Rec
     let state = thread::state();
     let (parent, ring) = match short_parent(state, pipeline) {
         Some(found) => found,
-        None => return enter(start_otherwise(pipeline, name)),
+        None if !pipeline.is_on() => return ptr::null_mut(),
+        None => return start_current_otherwise(pipeline, name),
     };
     let record = state.next_place(pipeline);
     // SAFETY: a place's own record is whole, and this thread's alone while nothing is current there.
@@ -119,6 +120,34 @@ fn fill(
     };
     record.body.start(name);
     ring.books.started.bump();
+}
+
+/// As [`start_current`], every other way. Below an unsampled span it is still a short one.
+#[inline(never)]
+fn start_current_otherwise(pipeline: &'static Pipeline, name: &str) -> *mut Record {
+    let state = thread::state();
+    if pipeline.starts_short.load(Ordering::Relaxed)
+        && let Some(ring) = state.ring_at_hand(pipeline)
+        // SAFETY: as in `short_parent`.
+        && let Some(parent) = unsafe { state.top().as_ref() }
+        && parent.inherited.is_none()
+        && !parent.is_sampled()
+    {
+        let pointer = state.next_place(pipeline);
+        // SAFETY: a place's own record is whole, and this thread's alone while nothing is current there.
+        let record = unsafe { &mut *pointer };
+        record.pipeline = pipeline;
+        record.trace_id = parent.trace_id;
+        record.parent_span_id = parent.span_id;
+        record.flags_and_kind = parent.flags_and_kind & TRACE_FLAGS | CHILD;
+        record.span_id = state.random.next_seeded();
+        record.marks.placed = true;
+        record.leave_unsampled();
+        ring.books.unsampled.bump();
+        state.occupy_next(pointer);
+        return pointer;
+    }
+    enter(start_otherwise(pipeline, name))
 }
 
 /// Every other way to start: the tracer is off or has code of the user's, the thread is new to it, or the parent is none, not
