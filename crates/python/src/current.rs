@@ -7,14 +7,15 @@
 //! was made with.
 //!
 //! Whether nobody else sees the place is told by reference counts alone. While spans stand in it, a place owns the map that
-//! it is in, and that map's root node holds it directly (both found by visiting, as the collector does). Any other map with
-//! this place in it would hold a second reference to it, from a node of its own; any other context with this map would hold
-//! another reference to the map. So where both counts are as small as they can be, the map is this context's alone.
+//! it is in, and knows which of the map's nodes holds it: the root or a child of the root (found by visiting, as the collector
+//! does). Any other map with this place in it would hold a second reference to the place, from a node of its own, or to that
+//! node; any other context with this map would hold another reference to the map. So where these three counts are as small as
+//! they can be, the place is this context's alone.
 //!
-//! Leaving fails in two ways: in another order than entering (a generator that holds a block open), or in another context (an
-//! async generator closed by another task). Such a span is flagged, and remembers what stood before it and the two contexts
-//! in which it counts no more: where it was entered and where it was left. A reader that finds it in one of these goes on to
-//! what stood before; in all other contexts, such as that of a task that outlives its parent, it stays the parent.
+//! Blocks may end in another order than they began (a generator that holds one open): then the span is taken out from under
+//! those that stand above it. They may also end in another context (an async generator closed by another task): then the
+//! span is flagged, and readers go on to what stood before it. A span that ended where it began stays the parent in contexts
+//! that were copied from within, such as those of tasks that outlive it.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -38,6 +39,8 @@ pub(crate) struct Place {
     current: Slot,
     /// The map of the context that the place is in, while it is known to be in no other.
     map: Slot,
+    /// The node of the map that holds the place; the map owns it.
+    node: Cell<*mut PyObject>,
     /// The context itself, likewise.
     owner: Slot,
     /// Spans that were entered here and not left.
@@ -68,8 +71,10 @@ impl Place {
             !map.is_null()
                 // This place and the context.
                 && ffi::Py_REFCNT(map) == 2
-                // The caller and the map's node.
+                // The caller and the node.
                 && ffi::Py_REFCNT(self.as_ptr()) == 2
+                // The map, or its root.
+                && ffi::Py_REFCNT(self.node.get()) == 1
         }
     }
 
@@ -173,23 +178,21 @@ unsafe fn enter_slowly(span: &SpanObject, place: *mut PyObject) {
         if !place.is_null() {
             let here = Place::from_ptr(place);
             here.uses.set(here.uses.get().saturating_add(1));
-            if claim(place) {
+            ffi::Py_XDECREF(claim(place));
+            if here.is_ours() {
                 stand(span, here);
                 return ffi::Py_DECREF(place);
             }
         }
         let before = if place.is_null() { place } else { standing(place) };
-        let fresh = install(ffi::Py_NewRef(span.as_ptr()), place);
-        if fresh.is_null() {
+        let context = install(ffi::Py_NewRef(span.as_ptr()), place, 1);
+        if context.is_null() {
             // Without memory the span is not current, and nothing else happens.
             return ffi::Py_XDECREF(before);
         }
-        let fresh_place = Place::from_ptr(fresh);
-        fresh_place.entered.set(1);
         span.before.put(before);
-        span.home.put(ffi::Py_XNewRef(fresh_place.owner.as_ptr()));
+        span.home.put(context);
         span.raise(ENTERED);
-        ffi::Py_DECREF(fresh);
     }
 }
 
@@ -199,9 +202,9 @@ unsafe fn standing(place: *mut PyObject) -> *mut PyObject {
     unsafe { ffi::Py_XNewRef(Place::from_ptr(place).current.as_ptr()) }
 }
 
-/// Puts a new place with the owned or null `span` into the variable, instead of `old`, which is taken over: an owned reference
-/// to the new one, or null without memory.
-unsafe fn install(span: *mut PyObject, old: *mut PyObject) -> *mut PyObject {
+/// Puts a new place with the owned or null `span` into the variable, instead of `old`, which is taken over. Gives the context:
+/// owned, or null without memory.
+unsafe fn install(span: *mut PyObject, old: *mut PyObject, entered: u32) -> *mut PyObject {
     // SAFETY: attached; fields are written before the collector may see them.
     unsafe {
         let fresh = ffi::PyObject_GC_New::<Place>(state().place_type);
@@ -213,25 +216,31 @@ unsafe fn install(span: *mut PyObject, old: *mut PyObject) -> *mut PyObject {
         }
         (&raw mut (*fresh).current).write(Slot::EMPTY);
         (&raw mut (*fresh).map).write(Slot::EMPTY);
+        (&raw mut (*fresh).node).write(Cell::new(ptr::null_mut()));
         (&raw mut (*fresh).owner).write(Slot::EMPTY);
-        (&raw mut (*fresh).entered).write(Cell::new(0));
+        (&raw mut (*fresh).entered).write(Cell::new(entered));
         (&raw mut (*fresh).uses).write(Cell::new(0));
         (*fresh).current.fill(span);
         ffi::PyObject_GC_Track(fresh.cast());
-        claim(fresh.cast());
+        let context = claim(fresh.cast());
+        if entered == 0 {
+            (*fresh).disown();
+        }
         if !old.is_null() {
             // A copy that keeps the old place has to claim it for itself.
-            if Place::from_ptr(old).owner.as_ptr() == (*fresh).owner.as_ptr() {
+            if Place::from_ptr(old).owner.as_ptr() == context {
                 Place::from_ptr(old).disown();
             }
             ffi::Py_DECREF(old);
         }
-        fresh.cast()
+        ffi::Py_DECREF(fresh.cast());
+        context
     }
 }
 
-/// Sets the variable to `place` and finds out whether the place is this context's alone. The caller owns one reference to it.
-unsafe fn claim(place: *mut PyObject) -> bool {
+/// Sets the variable to `place` and finds out whether the place is this context's alone. The caller owns one reference to the
+/// place. Gives the context: owned, or null without memory.
+unsafe fn claim(place: *mut PyObject) -> *mut PyObject {
     // SAFETY: attached; what is found by visiting is owned by what is visited.
     unsafe {
         let here = Place::from_ptr(place);
@@ -239,31 +248,43 @@ unsafe fn claim(place: *mut PyObject) -> bool {
         let token = ffi::PyContextVar_Set(state().current, place);
         if token.is_null() {
             ffi::PyErr_Clear();
-            return false;
+            return token;
         }
-        let context = find(token, |object| ffi::PyContext_CheckExact(object) != 0);
-        let mut map = ptr::null_mut();
-        if !context.is_null() {
-            // A context holds its map, and perhaps the context that was left for it.
-            map = ffi::Py_XNewRef(find(context, |object| ffi::PyContext_CheckExact(object) == 0));
-            here.owner.put(ffi::Py_NewRef(context));
-        }
+        let context = ffi::Py_XNewRef(find(token, |object| ffi::PyContext_CheckExact(object) != 0));
         // The token holds what was there before, which may be this place.
         ffi::Py_DECREF(token);
-        if map.is_null() {
-            return false;
+        if context.is_null() {
+            return context;
         }
+        // A context holds its map, and perhaps the context that was left for it.
+        let map = find(context, |object| ffi::PyContext_CheckExact(object) == 0);
+        let node = if map.is_null() { map } else { holder(map, place) };
+        if !node.is_null() {
+            here.map.put(ffi::Py_NewRef(map));
+            here.node.set(node);
+            if here.is_ours() {
+                here.owner.put(ffi::Py_NewRef(context));
+            } else {
+                here.disown();
+            }
+        }
+        context
+    }
+}
+
+/// The node of `map` that holds `place`, if that is the root or a child of the root; borrowed, or null.
+unsafe fn holder(map: *mut PyObject, place: *mut PyObject) -> *mut PyObject {
+    // SAFETY: attached; nodes are owned by the map.
+    unsafe {
         let root = find(map, |_| true);
-        if root.is_null() || find(root, |object| object == place).is_null() {
-            ffi::Py_DECREF(map);
-            return false;
+        if root.is_null() || !find(root, |object| object == place).is_null() {
+            return root;
         }
-        here.map.put(map);
-        let ours = here.is_ours();
-        if !ours {
-            here.map.clear();
-        }
-        ours
+        let is_node = |object: *mut PyObject| {
+            let name = std::ffi::CStr::from_ptr((*ffi::Py_TYPE(object)).tp_name);
+            name.to_bytes().starts_with(b"hamt")
+        };
+        find(root, |child| is_node(child) && !find(child, |object| object == place).is_null())
     }
 }
 
@@ -332,29 +353,53 @@ unsafe fn leave_slowly(span: &SpanObject, place: *mut PyObject) {
         let here = context_here();
         let home = span.home.take();
         let at_home = !here.is_null() && here == home;
-        if !place.is_null() && Place::from_ptr(place).current.as_ptr() == span.as_ptr() {
+        ffi::Py_XDECREF(here);
+        ffi::Py_XDECREF(home);
+        let top = if place.is_null() { place } else { Place::from_ptr(place).current.as_ptr() };
+        if top == span.as_ptr() {
             let before = ffi::Py_XNewRef(span.before.as_ptr());
-            if Place::from_ptr(place).is_ours() || claim(place) {
+            if !Place::from_ptr(place).is_ours() {
+                ffi::Py_XDECREF(claim(place));
+            }
+            if Place::from_ptr(place).is_ours() {
                 ffi::Py_DECREF(Place::from_ptr(place).replace(before));
                 Place::from_ptr(place).left();
                 ffi::Py_DECREF(place);
             } else {
                 // Contexts that were copied meanwhile keep the old place, and the span as their parent.
-                ffi::Py_XDECREF(install(before, place));
+                ffi::Py_XDECREF(install(before, place, 0));
             }
             if at_home {
-                span.before.clear();
-                ffi::Py_XDECREF(here);
-                return ffi::Py_XDECREF(home);
+                return span.before.clear();
             }
         } else {
+            let taken_out = at_home && take_out(span, top);
             ffi::Py_XDECREF(place);
+            if taken_out {
+                return span.before.clear();
+            }
         }
-        let rare = span.make_rare();
-        rare.home.put(home);
-        rare.left_in.put(here);
+        // It stands where it was entered, and nobody there will leave it.
         span.raise(LEFT);
     }
+}
+
+/// Takes `span` out from under the spans that were entered above it, of which `top` is the last.
+unsafe fn take_out(span: &SpanObject, top: *mut PyObject) -> bool {
+    let mut above = top;
+    while !above.is_null() {
+        // SAFETY: each span owns what stood before it, and the place owns the top.
+        unsafe {
+            let upper = SpanObject::from_ptr(above);
+            let below = upper.before.as_ptr();
+            if below == span.as_ptr() {
+                upper.before.put(ffi::Py_XNewRef(span.before.as_ptr()));
+                return true;
+            }
+            above = below;
+        }
+    }
+    false
 }
 
 /// The context that this thread runs in: an owned reference, or null.
@@ -379,27 +424,20 @@ unsafe fn context_here() -> *mut PyObject {
     }
 }
 
-/// The first span that counts here, going back from the flagged `found`, whose reference is taken over.
+/// The first span that is not flagged, going back from `found`, whose reference is taken over.
 #[cold]
 #[inline(never)]
 unsafe fn behind(found: *mut PyObject) -> *mut PyObject {
+    let mut found = found;
     // SAFETY: `found` and what is followed from it are owned while they are looked at.
     unsafe {
-        let here = context_here();
-        let mut found = found;
-        while !found.is_null() {
-            let span = SpanObject::from_ptr(found);
-            let Some(rare) = span.rare().filter(|_| span.has(LEFT)) else { break };
-            if here.is_null() || (rare.home.as_ptr() != here && rare.left_in.as_ptr() != here) {
-                break;
-            }
-            let before = ffi::Py_XNewRef(span.before.as_ptr());
+        while !found.is_null() && SpanObject::from_ptr(found).has(LEFT) {
+            let before = ffi::Py_XNewRef(SpanObject::from_ptr(found).before.as_ptr());
             ffi::Py_DECREF(found);
             found = before;
         }
-        ffi::Py_XDECREF(here);
-        found
     }
+    found
 }
 
 unsafe extern "C" fn traverse(object: *mut PyObject, visit: ffi::visitproc, arg: *mut c_void) -> c_int {

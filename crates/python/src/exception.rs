@@ -1,5 +1,6 @@
 //! An exception as an event of its span, and the span's status after it.
 
+use pyo3::exceptions::PyGeneratorExit;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -16,6 +17,10 @@ pub(crate) unsafe fn record_left(span: &SpanObject, exception: *mut PyObject) {
     Python::attach(|py| {
         // SAFETY: as promised by the caller.
         let exception = unsafe { Bound::from_borrowed_ptr(py, exception) };
+        if exception.is_instance_of::<PyGeneratorExit>() {
+            // A generator that is closed early has not failed.
+            return;
+        }
         // The exception ended the block, and not the time that it takes to write it down.
         let time = times::end_reading_ns(span);
         if record(span, &exception, None, time).is_err() {

@@ -26,7 +26,7 @@ pub(crate) const RECORDING: u8 = 1;
 pub(crate) const START_IS_NS: u8 = 4;
 /// So is `end`.
 pub(crate) const END_IS_NS: u8 = 64;
-/// It was left in another order or in another context than it was entered: see `current`.
+/// It was left in another context than it was entered: see `current`.
 pub(crate) const LEFT: u8 = 8;
 /// It is entered, and not left yet.
 pub(crate) const ENTERED: u8 = 16;
@@ -113,9 +113,6 @@ pub(crate) struct Rare {
     pub(crate) dropped_links: Cell<u32>,
     /// The start in ticks, where Python code has seen it in nanoseconds before the end; else 0.
     pub(crate) start_ticks: Cell<u64>,
-    /// For a span with [`LEFT`]: the contexts in which it counts no more.
-    pub(crate) home: Slot,
-    pub(crate) left_in: Slot,
 }
 
 impl Rare {
@@ -133,12 +130,10 @@ impl Rare {
             dropped_events: Cell::new(0),
             dropped_links: Cell::new(0),
             start_ticks: Cell::new(0),
-            home: Slot::EMPTY,
-            left_in: Slot::EMPTY,
         }
     }
 
-    fn slots(&self) -> [&Slot; 9] {
+    fn slots(&self) -> [&Slot; 7] {
         [
             &self.start_value,
             &self.end_value,
@@ -147,8 +142,6 @@ impl Rare {
             &self.status_message,
             &self.event_list,
             &self.links,
-            &self.home,
-            &self.left_in,
         ]
     }
 }
