@@ -38,7 +38,7 @@ pub(crate) unsafe fn finish_short(state: &ThreadState, pointer: *mut Record) -> 
     }
     let end_ns = clock.unix_ns(end);
     let start_ns = clock.unix_ns(record.start);
-    wire::write_short_head(
+    let head = wire::write_short_head(
         room.head(),
         record.trace_id,
         record.span_id,
@@ -49,7 +49,7 @@ pub(crate) unsafe fn finish_short(state: &ThreadState, pointer: *mut Record) -> 
         len,
     );
     // SAFETY: the head is written, and a body's memory is longer than a short body and one piece.
-    unsafe { room.append(record.body.as_ptr(), len) };
+    unsafe { room.append(head, record.body.as_ptr(), len) };
     if !record.marks.placed {
         // SAFETY: the record came from a thread's store, and its owner gave it up.
         unsafe { state.give_record(pointer) };

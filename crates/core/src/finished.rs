@@ -119,7 +119,9 @@ impl FinishedSpan {
     pub fn to_map(&self) -> Vec<(String, Value)> {
         let text = |text: &str| Value::Str(text.to_owned());
         // Whole and fraction apart: as one float the nanoseconds would be rounded to hundreds.
-        let seconds = |ns: u64| Value::Double((ns / 1_000_000_000) as f64 + (ns % 1_000_000_000) as f64 / 1e9);
+        let seconds = |ns: u64| {
+            Value::Double((ns / 1_000_000_000) as f64 + (ns % 1_000_000_000) as f64 / 1e9)
+        };
         let mut attributes = vec![("service.name".to_owned(), text(&self.service_name))];
         attributes.extend(
             self.attributes

@@ -64,7 +64,7 @@ pub(crate) enum Phase {
 pub(crate) struct Marks {
     pub(crate) phase: Phase,
     pub(crate) status: u8,
-    /// It has a parent, and nothing is set that the short way to finish does not write.
+    /// Nothing is set that the short way to finish does not write.
     pub(crate) short_finish: bool,
     /// Something is set that stands outside head and body, or the times are the caller's.
     pub(crate) rare: bool,
@@ -89,8 +89,8 @@ impl Marks {
         placed: false,
         unused: false,
     };
-    /// Recording, with a local parent and nothing rare.
-    pub(crate) const CHILD: Self = Self {
+    /// Recording, with nothing rare.
+    pub(crate) const OPEN: Self = Self {
         phase: Phase::Recording,
         short_finish: true,
         short_parent: true,

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use codomyrmex_wire::{self as wire, SHORT_BODY, SHORT_HEAD, SHORT_HEAD_ROOM, SpanHead};
+use codomyrmex_wire::{self as wire, SHORT_BODY, SHORT_HEAD_ROOM, SpanHead};
 
 use crate::chunk::{CHUNK, Chunk, Committed, ONE_SPAN, Pool, ROOM};
 use crate::sync::{AtomicU64, Ordering};
@@ -111,17 +111,17 @@ impl ShortRoom {
         unsafe { &mut *self.at().cast() }
     }
 
-    /// Copies the body behind the head and commits the span.
+    /// Copies the body behind the `head` bytes in front of it and commits the span.
     ///
     /// # Safety
-    /// The head has been written and the ring not used since; `body` points to at least `SHORT_BODY + COPY` readable,
+    /// The head has been written, `head` is what that gave, and the ring has not been used since; `body` points to at least `SHORT_BODY + COPY` readable,
     /// initialised bytes, of which `len`, at most `SHORT_BODY`, count.
     #[inline(always)]
-    pub(crate) unsafe fn append(self, body: *const u8, len: usize) {
+    pub(crate) unsafe fn append(self, head: usize, body: *const u8, len: usize) {
         // SAFETY: the copies go at most one `COPY` past the body, which the check of the room and the contract of `body`
         // include.
         unsafe {
-            let room = self.at().add(SHORT_HEAD);
+            let room = self.at().add(head);
             let mut at = 0;
             loop {
                 let piece: [u8; COPY] = *body.add(at).cast();
@@ -133,7 +133,7 @@ impl ShortRoom {
             }
         }
         self.chunk
-            .commit(self.written + ONE_SPAN + (SHORT_HEAD + len) as u64);
+            .commit(self.written + ONE_SPAN + (head + len) as u64);
     }
 }
 

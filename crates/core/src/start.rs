@@ -116,38 +116,74 @@ fn fill(
     record.span_id = state.random.next_seeded();
     record.marks = Marks {
         placed,
-        ..Marks::CHILD
+        ..Marks::OPEN
     };
     record.body.start(name);
     ring.books.started.bump();
 }
 
-/// As [`start_current`], every other way. Below an unsampled span it is still a short one.
+/// As [`start_current`], every other way: roots, and spans below an unsampled one, still take their place's record.
 #[inline(never)]
 fn start_current_otherwise(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     let state = thread::state();
-    if pipeline.starts_short.load(Ordering::Relaxed)
-        && let Some(ring) = state.ring_at_hand(pipeline)
-        // SAFETY: as in `short_parent`.
-        && let Some(parent) = unsafe { state.top().as_ref() }
-        && parent.inherited.is_none()
-        && !parent.is_sampled()
-    {
-        let pointer = state.next_place(pipeline);
-        // SAFETY: a place's own record is whole, and this thread's alone while nothing is current there.
-        let record = unsafe { &mut *pointer };
-        record.pipeline = pipeline;
-        record.trace_id = parent.trace_id;
-        record.parent_span_id = parent.span_id;
-        record.flags_and_kind = parent.flags_and_kind & TRACE_FLAGS | CHILD;
-        record.span_id = state.random.next_seeded();
-        record.marks.placed = true;
+    // SAFETY: as in `short_parent`.
+    let parent = unsafe { state.current().as_ref() };
+    let plain = pipeline.plain && parent.is_none_or(|parent| parent.inherited.is_none());
+    let Some(ring) = state.ring_at_hand(pipeline).filter(|_| plain) else {
+        return enter(start_otherwise(pipeline, name));
+    };
+    let pointer = state.next_place(pipeline);
+    // SAFETY: a place's own record is whole, and this thread's alone while nothing is current there.
+    let record = unsafe { &mut *pointer };
+    let sampled = take_ids(state, pipeline, record, parent);
+    record.marks = Marks {
+        placed: true,
+        ..Marks::OPEN
+    };
+    if sampled {
+        if !std::ptr::eq(record.ring, ring) {
+            record.adopt(pipeline, ring, state.generation());
+        }
+        record.body.start(name);
+        ring.books.started.bump();
+        record.start = clock::ticks();
+    } else {
         record.leave_unsampled();
         ring.books.unsampled.bump();
-        state.occupy_next(pointer);
-        return pointer;
     }
-    enter(start_otherwise(pipeline, name))
+    state.occupy_next(pointer);
+    pointer
+}
+
+/// Gives a record its ids and flags by built-in rules, and says whether it is sampled. There is nothing else to inherit.
+#[inline]
+fn take_ids(
+    state: &ThreadState,
+    pipeline: &'static Pipeline,
+    record: &mut Record,
+    parent: Option<&Record>,
+) -> bool {
+    record.pipeline = pipeline;
+    match parent {
+        Some(parent) => {
+            record.trace_id = parent.trace_id;
+            record.parent_span_id = parent.span_id;
+            record.flags_and_kind = parent.flags_and_kind & u64::from(RANDOM) << 16 | CHILD;
+        }
+        None => {
+            record.trace_id = [state.random.next_seeded(), state.random.next_seeded()];
+            record.parent_span_id = 0;
+            record.flags_and_kind = u64::from(RANDOM) << 16 | CHILD;
+        }
+    }
+    record.span_id = state.random.next_seeded();
+    let low = TraceId::from_words(record.trace_id).low();
+    let sampled = pipeline
+        .sampler
+        .decide_fast(parent.map(Record::is_sampled), low)
+        == Some(true);
+    record.flags_and_kind |= u64::from(sampled) << 16;
+    sampled
 }
 
 /// Every other way to start: the tracer is off or has code of the user's, the thread is new to it, or the parent is none, not
@@ -170,26 +206,7 @@ fn start_otherwise(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     let pointer = state.take_record(pipeline);
     // SAFETY: just taken, so this thread's alone; it is another record than the parent's, which is in use.
     let record = unsafe { &mut *pointer };
-    record.pipeline = pipeline;
-    match parent {
-        Some(parent) => {
-            record.trace_id = parent.trace_id;
-            record.parent_span_id = parent.span_id;
-            record.flags_and_kind = parent.flags_and_kind & u64::from(RANDOM) << 16 | CHILD;
-        }
-        None => {
-            record.trace_id = [state.random.next_seeded(), state.random.next_seeded()];
-            record.parent_span_id = 0;
-            record.flags_and_kind = u64::from(RANDOM) << 16 | CHILD;
-        }
-    }
-    record.span_id = state.random.next_seeded();
-    let low = TraceId::from_words(record.trace_id).low();
-    let sampled = pipeline
-        .sampler
-        .decide_fast(parent.map(Record::is_sampled), low);
-    if sampled == Some(true) {
-        record.flags_and_kind |= u64::from(SAMPLED) << 16;
+    if take_ids(state, pipeline, record, parent) {
         open(state, ring, record, name);
         record.start = clock::ticks();
     } else {
@@ -210,9 +227,9 @@ fn open(state: &ThreadState, ring: &Ring, record: &mut Record, name: &str) {
     let inherits = record.inherited.is_some();
     record.marks = Marks {
         rare: inherits,
-        short_finish: record.parent_span_id != 0 && !inherits,
+        short_finish: !inherits,
         short_parent: !inherits,
-        ..Marks::CHILD
+        ..Marks::OPEN
     };
     record.body.start(name);
     ring.books.started.bump();

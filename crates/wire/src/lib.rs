@@ -86,7 +86,8 @@ pub use iter::SpanIter;
 pub use link_view::LinkView;
 pub use short_attribute::{SHORT_ATTRIBUTE, write_short_attribute, write_short_name};
 pub use short_span::{
-    SHORT_BODY, SHORT_HEAD, SHORT_HEAD_ROOM, flags_and_kind, split_flags_and_kind, write_short_head,
+    SHORT_BODY, SHORT_HEAD, SHORT_HEAD_ROOM, SHORT_ROOT_HEAD, flags_and_kind, split_flags_and_kind,
+    write_short_head,
 };
 pub use tail::{SpanTail, encode_span_with_tail, span_bound_with_tail};
 pub use traces::{ResourceSpansView, ScopeSpansView, TracesView};
