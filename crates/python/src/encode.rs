@@ -24,6 +24,7 @@ pub(crate) unsafe fn emit(span: &SpanObject, tracer: &Tracer) -> bool {
     // Encoding may run Python code that finishes another span, which then finds no spare body and makes one.
     let mut body = state().spare_body.take();
     let rules = engine.rules();
+    body.clear();
     // SAFETY: as promised by the caller.
     unsafe {
         body.start(&text::lossy(span.name.as_ptr()));
