@@ -114,11 +114,26 @@ def comparison(measured: Table, cases: dict[str, str], names: dict[str, str], ba
     return table(("", *names.values()), rows) if rows else ""
 
 
+def sizes(measured: Table, cases: dict[str, str], names: dict[str, str]) -> list[str]:
+    """Encoded bytes of a span: a peer that does less work shows here."""
+    exporting = [peer for peer in names if any(peer in row and row[peer].size for row in measured.values())]
+    rows = []
+    for case, words in cases.items():
+        row = measured.get(case, {})
+        if any(figure.size for figure in row.values()):
+            cells = (f"{row[peer].size:.0f}" if peer in row and row[peer].size else "–" for peer in exporting)
+            rows.append((words, *cells))
+    if not rows:
+        return []
+    return ["Encoded bytes of a span.\n", table(("", *(names[peer] for peer in exporting)), rows)]
+
+
 def rust_parts(run: RustRun) -> list[str]:
     parts = [
         f"## Rust, {PROFILES[run.profile]}\n",
         "Times two raw clock reads; in brackets ns, least / median.\n",
         comparison(run.table, RUST_CASES, RUST_NAMES, "floor", "ns"),
+        *sizes(run.table, RUST_CASES, RUST_NAMES),
     ]
     if run.startup:
         peers = {peer: name for peer, name in RUST_NAMES.items() if peer != "floor"}
@@ -158,6 +173,7 @@ def python_parts(run: PythonRun) -> list[str]:
         parts += [
             "Times ours; in brackets ns, least / median.\n",
             comparison(run.table, PYTHON_CASES, PYTHON_NAMES, "codomyrmex", "ns"),
+            *sizes(run.table, PYTHON_CASES, PYTHON_NAMES),
         ]
     if run.imports:
         peers = {peer: name for peer, name in PYTHON_NAMES.items() if peer != "noop"}

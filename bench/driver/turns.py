@@ -59,12 +59,12 @@ class Worker:
         self.process.stdin.flush()
         return [float(figure) for figure in self.line().split()]
 
-    def close(self) -> tuple[int, int]:
-        """Spans created and exported. The process is not waited for: some peers take their time to end."""
+    def close(self) -> tuple[int, int, int]:
+        """Spans created, spans exported, bytes of these. The process is killed: some take their time to end."""
         self.process.stdin.close()
-        created, exported = map(int, re.findall(r"\d+", self.line()))
+        created, exported, size = map(int, re.findall(r"\d+", self.line()))
         self.kill()
-        return created, exported
+        return created, exported, size
 
     def kill(self) -> None:
         self.process.kill()
@@ -96,7 +96,8 @@ def take_turns(
             for peer, worker in workers.items():
                 figures[peer].add(worker.turn(SECTIONS))
         for peer, worker in workers.items():
-            created, exported = worker.close()
+            created, exported, size = worker.close()
+            figures[peer].size = size / exported if exported else 0.0
             if not may_lose:
                 figures[peer].lost = created - exported
             elif exported:

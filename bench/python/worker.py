@@ -62,13 +62,13 @@ def main() -> None:
         return (spent - overhead) / operations
 
     created = 0
-    before = settle()
     print("ready", flush=True)
     for line in sys.stdin:
         sections = int(line)
         print(" ".join(f"{section():.2f}" for _ in range(sections)), flush=True)
         created += sections * exported_each
-    print(f"created {created} exported {settle() - before}", flush=True)
+    exported, size = settle()
+    print(f"created {created} exported {exported} bytes {size}", flush=True)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,6 @@ class Peer:
                 except ValueError:
                     pass
 
-    def settle(self) -> int:
+    def settle(self) -> tuple[int, int]:
         self.tracer.force_flush(10)
-        return self.exporter.span_count
+        return self.exporter.span_count, self.exporter.byte_count

@@ -105,6 +105,6 @@ class Peer:
                 except ValueError:
                     pass
 
-    def settle(self) -> int:
+    def settle(self) -> tuple[int, int]:
         self.writer.flush_queue()
-        return self.writer.spans
+        return self.writer.spans, self.writer.bytes

@@ -13,5 +13,5 @@ class Peer:
             with noop.span("child"):
                 pass
 
-    def settle(self) -> int:
-        return 0
+    def settle(self) -> tuple[int, int]:
+        return 0, 0

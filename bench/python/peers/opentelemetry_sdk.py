@@ -89,6 +89,6 @@ class Peer:
                 except ValueError:
                     pass
 
-    def settle(self) -> int:
+    def settle(self) -> tuple[int, int]:
         self.provider.force_flush()
-        return self.exporter.spans
+        return self.exporter.spans, self.exporter.bytes

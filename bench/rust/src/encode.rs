@@ -11,6 +11,8 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use prost::Message;
 
+use crate::serve::Exported;
+
 /// What the exporter has seen so far.
 #[derive(Debug, Default)]
 pub struct Totals {
@@ -19,14 +21,12 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Spans encoded.
-    pub fn spans(&self) -> u64 {
-        self.spans.load(Ordering::Relaxed)
-    }
-
-    /// Bytes made of them.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+    /// As the measuring loop wants it.
+    pub fn exported(&self) -> Exported {
+        Exported {
+            spans: self.spans.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
     }
 }
 

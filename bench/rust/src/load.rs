@@ -4,6 +4,8 @@ use std::fs;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
+use crate::serve::Exported;
+
 const THREADS: u64 = 2;
 
 /// Runs `section` (which makes `spans` spans) on two threads for two seconds and prints the memory that it took.
@@ -13,10 +15,10 @@ const THREADS: u64 = 2;
 pub fn run(
     spans: u64,
     section: impl Fn() + Sync,
-    mut settle: impl FnMut() -> u64,
+    mut settle: impl FnMut() -> Exported,
     counted: impl Fn() -> Option<u64>,
 ) {
-    let before = settle();
+    let before = settle().spans;
     // The kernel forgets the peak that start-up left.
     let _ = fs::write("/proc/self/clear_refs", "5");
     let idle = kibibytes("VmRSS:");
@@ -42,7 +44,7 @@ pub fn run(
             .sum()
     });
     let created = sections * spans;
-    let exported = settle() - before;
+    let exported = settle().spans - before;
     let peak = kibibytes("VmHWM:");
     let counted = counted().map_or_else(|| "none".to_owned(), |lost| lost.to_string());
     println!(

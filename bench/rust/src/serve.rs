@@ -4,6 +4,15 @@ use std::io::{self, BufRead, Write};
 
 use rustix::time::{ClockId, clock_gettime};
 
+/// What the exporter has seen in all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exported {
+    /// Spans.
+    pub spans: u64,
+    /// Encoded bytes of them.
+    pub bytes: u64,
+}
+
 /// How much one section does.
 #[derive(Clone, Copy, Debug)]
 pub struct Section {
@@ -38,8 +47,8 @@ fn cost_of(clock: fn() -> u64) -> u64 {
 }
 
 /// Serves a case in which the CPU time of the recording thread counts. `settle` empties the pipeline, untimed, and
-/// returns how many spans the exporter has seen in all.
-pub fn thread(section: Section, mut run: impl FnMut(), mut settle: impl FnMut() -> u64) {
+/// returns what the exporter has seen in all.
+pub fn thread(section: Section, mut run: impl FnMut(), mut settle: impl FnMut() -> Exported) {
     let overhead = cost_of(thread_time);
     turns(section, || {
         let start = thread_time();
@@ -51,7 +60,7 @@ pub fn thread(section: Section, mut run: impl FnMut(), mut settle: impl FnMut() 
 
 /// Serves a case in which the CPU time of all threads counts, from the first span to the end of the flush that `settle`
 /// makes.
-pub fn process(section: Section, mut run: impl FnMut(), mut settle: impl FnMut() -> u64) {
+pub fn process(section: Section, mut run: impl FnMut(), mut settle: impl FnMut() -> Exported) {
     let overhead = cost_of(process_time);
     turns(section, || {
         let start = process_time();
@@ -63,11 +72,11 @@ pub fn process(section: Section, mut run: impl FnMut(), mut settle: impl FnMut()
 }
 
 /// Answers every line on standard input, a number of sections, with so many figures in ns per operation.
-fn turns(section: Section, mut run: impl FnMut() -> (u64, u64)) {
+fn turns(section: Section, mut run: impl FnMut() -> (u64, Exported)) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "ready");
     let _ = out.flush();
-    let (mut created, mut exported) = (0, 0);
+    let (mut created, mut exported) = (0, Exported::default());
     for line in io::stdin().lock().lines() {
         let Ok(sections) = line.unwrap_or_default().trim().parse::<usize>() else {
             break;
@@ -82,5 +91,6 @@ fn turns(section: Section, mut run: impl FnMut() -> (u64, u64)) {
         let _ = writeln!(out, "{}", figures.join(" "));
         let _ = out.flush();
     }
-    let _ = writeln!(out, "created {created} exported {exported}");
+    let Exported { spans, bytes } = exported;
+    let _ = writeln!(out, "created {created} exported {spans} bytes {bytes}");
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use codomyrmex_bench::case::{CHILDREN, Case, FUTURES, QUEUE, ROOTS, TRACES};
 use codomyrmex_bench::poll::{TwoPolls, to_the_end};
+use codomyrmex_bench::serve::Exported;
 use codomyrmex_bench::{load, serve};
 use codomyrmex_core::{FutureExt, NullExporter, Sampler, Tracer};
 
@@ -67,7 +68,10 @@ fn main() {
     let path = path.as_str();
     let settle = || {
         let _ = tracer.force_flush(Duration::from_secs(10));
-        exporter.spans()
+        Exported {
+            spans: exporter.spans(),
+            bytes: exporter.bytes(),
+        }
     };
     let counted = || {
         let stats = tracer.stats();
@@ -84,7 +88,7 @@ fn main() {
     let attributes = || below_root(&tracer, CHILDREN, |tracer| with_attributes(tracer, path));
     match case {
         Case::Child | Case::Unsampled => serve::thread(case.section(), children, settle),
-        Case::Disabled => serve::thread(case.section(), children, || 0),
+        Case::Disabled => serve::thread(case.section(), children, Exported::default),
         Case::Attributes => serve::thread(case.section(), attributes, settle),
         Case::Root => {
             serve::thread(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use codomyrmex_bench::case::{CHILDREN, Case, FUTURES, ROOTS, TRACES};
 use codomyrmex_bench::encode::{EncodingExporter, Totals};
 use codomyrmex_bench::poll::{TwoPolls, to_the_end};
+use codomyrmex_bench::serve::Exported;
 use codomyrmex_bench::{load, serve};
 use fastrace::collector::Config;
 use fastrace::local::LocalSpan;
@@ -76,14 +77,18 @@ fn main() {
     let children = || below_root(sampled, CHILDREN, plain);
     if case == Case::Disabled {
         // No root is ever made: a local span without a parent does nothing.
-        return serve::thread(case.section(), || (0..CHILDREN).for_each(|_| plain()), || 0);
+        return serve::thread(
+            case.section(),
+            || (0..CHILDREN).for_each(|_| plain()),
+            Exported::default,
+        );
     }
     let totals = install();
     let path = black_box("/api/v1/items/42".to_owned());
     let path = path.as_str();
     let settle = || {
         fastrace::flush();
-        totals.spans()
+        totals.exported()
     };
     let attributes = || below_root(true, CHILDREN, || with_attributes(path));
     match case {

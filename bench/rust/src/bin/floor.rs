@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use codomyrmex_bench::case::{self, CHILDREN, Case};
-use codomyrmex_bench::serve::{self, Section};
+use codomyrmex_bench::serve::{self, Exported, Section};
 
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
@@ -37,5 +37,5 @@ fn main() {
             black_box(ticks());
         }
     };
-    serve::thread(section, reads, || 0);
+    serve::thread(section, reads, Exported::default);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use codomyrmex_bench::case::{CHILDREN, Case, FUTURES, QUEUE, ROOTS, TRACES};
 use codomyrmex_bench::encode::{EncodingExporter, Totals};
 use codomyrmex_bench::poll::{TwoPolls, to_the_end};
+use codomyrmex_bench::serve::Exported;
 use codomyrmex_bench::{load, serve};
 use opentelemetry::trace::{FutureExt, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
@@ -85,7 +86,7 @@ fn main() {
     if case == Case::Disabled {
         let tracer = opentelemetry::global::tracer("shop");
         let run = || below_root(&tracer, CHILDREN, |tracer| plain(tracer, "child"));
-        return serve::thread(case.section(), run, || 0);
+        return serve::thread(case.section(), run, Exported::default);
     }
     let (provider, totals) = provider(case);
     let tracer = provider.tracer("shop");
@@ -93,7 +94,7 @@ fn main() {
     let path = path.as_str();
     let settle = || {
         let _ = provider.force_flush();
-        totals.spans()
+        totals.exported()
     };
     let children = || below_root(&tracer, CHILDREN, |tracer| plain(tracer, "child"));
     let attributes = || below_root(&tracer, CHILDREN, |tracer| with_attributes(tracer, path));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use codomyrmex_bench::case::{CHILDREN, Case, FUTURES, QUEUE, ROOTS, TRACES};
 use codomyrmex_bench::encode::{EncodingExporter, Totals};
 use codomyrmex_bench::poll::{TwoPolls, to_the_end};
+use codomyrmex_bench::serve::Exported;
 use codomyrmex_bench::{load, serve};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::Resource;
@@ -92,14 +93,14 @@ fn main() {
     }
     let children = || below_root(CHILDREN, plain);
     if case == Case::Disabled {
-        return serve::thread(case.section(), children, || 0);
+        return serve::thread(case.section(), children, Exported::default);
     }
     let (provider, totals) = install(case);
     let path = black_box("/api/v1/items/42".to_owned());
     let path = path.as_str();
     let settle = || {
         let _ = provider.force_flush();
-        totals.spans()
+        totals.exported()
     };
     let attributes = || below_root(CHILDREN, || with_attributes(path));
     match case {

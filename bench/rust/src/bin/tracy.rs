@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use codomyrmex_bench::case::{self, CHILDREN, Case};
-use codomyrmex_bench::serve::{self, Section};
+use codomyrmex_bench::serve::{self, Exported, Section};
 use tracy_client::{Client, span_location};
 
 /// Of the client that tracy-client 0.19.0 is built with.
@@ -78,6 +78,6 @@ fn main() {
             exported: 0,
         },
         zones,
-        || 0,
+        Exported::default,
     );
 }
