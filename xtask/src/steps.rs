@@ -221,7 +221,9 @@ fn types(session: &Session, journal: &mut Journal) -> Result<(), String> {
     let python = session.newest()?;
     one_wheel(session, python)?;
     let venv = session.tests(journal, python)?;
+    // Without the project's configuration, which points to the sources: a user's mypy sees the installed files.
     journal.run(session.command(venv.program("mypy")).args([
+        "--config-file=",
         "--strict",
         "--package",
         "codomyrmex.telemetry.tracing",
