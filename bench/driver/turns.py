@@ -60,7 +60,7 @@ class Worker:
         return [float(figure) for figure in self.line().split()]
 
     def close(self) -> tuple[int, int, int]:
-        """Spans created, spans exported, bytes of these. The process is killed: some take their time to end."""
+        """Spans created, spans exported, bytes of these. It is killed: some take their time to end."""
         self.process.stdin.close()
         created, exported, size = map(int, re.findall(r"\d+", self.line()))
         self.kill()
