@@ -22,9 +22,10 @@ use crate::tracer::Tracer;
 pub(crate) unsafe fn emit(span: &SpanObject, tracer: &Tracer) -> bool {
     let engine = tracer.engine();
     // Encoding may run Python code that finishes another span, which then finds no spare body and makes one.
-    let mut body = state().spare_body.take();
+    let mut body = state().spare_body.take().unwrap_or_default();
     let rules = engine.rules();
     body.clear();
+    body.adopt(rules);
     // SAFETY: as promised by the caller.
     unsafe {
         body.start(&text::lossy(span.name.as_ptr()));
@@ -49,7 +50,7 @@ pub(crate) unsafe fn emit(span: &SpanObject, tracer: &Tracer) -> bool {
     } else {
         emit_rare(span, tracer, head, &mut body)
     };
-    state().spare_body.set(body);
+    state().spare_body.set(Some(body));
     on
 }
 

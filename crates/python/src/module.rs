@@ -42,7 +42,7 @@ pub(crate) struct State {
     pub(crate) kinds: [Cell<*mut PyObject>; 5],
     pub(crate) statuses: [Cell<*mut PyObject>; 3],
     /// The body that the last span was encoded in, for the next one.
-    pub(crate) spare_body: Cell<SpanBody>,
+    pub(crate) spare_body: Cell<Option<Box<SpanBody>>>,
     /// Tracers with spans that wait: kept alive until these are exported.
     unflushed: Mutex<Vec<usize>>,
     /// Weak references to all tracers.
@@ -154,7 +154,7 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         code_name: word(if py.version_info() >= (3, 11) { "co_qualname" } else { "co_name" }),
         kinds: [const { Cell::new(ptr::null_mut()) }; 5],
         statuses: [const { Cell::new(ptr::null_mut()) }; 3],
-        spare_body: Cell::new(SpanBody::new()),
+        spare_body: Cell::new(None),
         unflushed: Mutex::default(),
         tracers: Mutex::default(),
     }));

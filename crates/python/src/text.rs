@@ -99,13 +99,9 @@ pub(crate) unsafe fn of_object(object: *mut PyObject) -> *mut PyObject {
             return text;
         }
         ffi::PyErr_Clear();
-        let name = ffi::PyType_GetName(ffi::Py_TYPE(object));
-        if name.is_null() {
-            ffi::PyErr_Clear();
-            return ffi::PyUnicode_FromString(c"<unprintable object>".as_ptr());
-        }
-        let text = ffi::PyUnicode_FromFormat(c"<unprintable %U object>".as_ptr(), name);
-        ffi::Py_DECREF(name);
-        text
+        // The name in the type itself: asking for it in Python's way may run Python code again.
+        let name = std::ffi::CStr::from_ptr((*ffi::Py_TYPE(object)).tp_name);
+        let text = format!("<unprintable {} object>", name.to_string_lossy());
+        ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t)
     }
 }

@@ -64,7 +64,8 @@ else:
         Used as `@trace`, `@trace("name")` or `@trace(name=…, kind=…, tracer_name=…)`. The span covers the body, and is named
         after the function unless a name is given.
         """
-        if callable(name):
+        # A class method is not callable, and is a function all the same.
+        if callable(name) or isinstance(name, classmethod):
             return _native.traced(name, None, kind, tracer_name)
 
         def decorate(function):
