@@ -204,7 +204,7 @@ fn test_wheel(session: &Session, journal: &mut Journal, python: &CPython) -> Res
         session
             .command(venv.program("pytest"))
             .args(["-q", PYTHON_TESTS])
-            .env("CODOMYRMEX_TEST_WHEEL", wheel),
+            .env("XTASK_WHEEL", wheel),
     )?;
     for example in examples::python(session.root())? {
         journal.note(&format!("# {}", example.place));
