@@ -179,7 +179,12 @@ pub fn emit(tracer: &Tracer, head: &SpanHead, body: &SpanBody, tail: &SpanTail<'
         if pipeline.direct && tail.is_empty() && !body.any_dropped() {
             let appended = ring.append(head, body.bytes());
             if appended != Appended::Here {
-                pipeline.after_append(appended, ring, || encode_field(head, body.bytes(), tail));
+                let field = if appended.is_there() {
+                    Vec::new()
+                } else {
+                    encode_field(head, body.bytes(), tail)
+                };
+                pipeline.after_append(appended, ring, field);
             }
         } else {
             let (dropped_attributes, dropped_events, dropped_links) = body.dropped();

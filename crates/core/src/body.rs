@@ -374,6 +374,14 @@ impl SpanBody {
         }
     }
 
+    /// Sets an attribute that carries an id, whatever the limits: cut or left out it would be another id.
+    pub fn set_text_id(&mut self, key: &'static str, text: &str) {
+        self.count();
+        self.seen |= 1 << (key_facts::hash(key) & 63);
+        self.grow(|bytes| wire::push_attribute(bytes, Field::Span, key, text.into(), usize::MAX));
+        self.counted = self.end;
+    }
+
     fn push(&mut self, rules: &Rules, field: Field, key: &str, value: AttributeValue<'_>) {
         let limit = rules.limits.value_length();
         let before = self.end;
@@ -427,7 +435,7 @@ impl SpanBody {
     fn remove(&mut self, key: &str) {
         if let Some(range) = wire::find_attribute(self.bytes(), key) {
             self.grow(|bytes| drop(bytes.drain(range)));
-            self.attributes -= 1;
+            self.attributes = self.attributes.saturating_sub(1);
             self.counted = self.end;
         }
     }

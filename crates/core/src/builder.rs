@@ -128,8 +128,8 @@ impl TracerBuilder {
         self
     }
 
-    /// The most bytes of the threads' buffers together, and of each background exporter's queue: 4 MiB by default. What finds
-    /// no room is dropped and counted.
+    /// The most bytes of the threads' buffers together, and of each exporter's queue: 4 MiB by default, 64 KiB at least for the
+    /// buffers. What finds no room is dropped and counted.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
         self

@@ -121,6 +121,22 @@ impl Chunk {
         NonNull::new(self.header().next.load(Ordering::Acquire)).map(Chunk)
     }
 
+    /// Says that no more is written here, though there is no chunk to go on to: it links to itself.
+    pub(crate) fn end(&self) {
+        self.link(*self);
+    }
+
+    /// As the address by which rings hand it over.
+    pub(crate) fn into_raw(self) -> *mut Header {
+        self.0.as_ptr()
+    }
+
+    /// # Safety
+    /// `raw` is null, or came from [`into_raw`](Self::into_raw) of a chunk whose pool lives.
+    pub(crate) unsafe fn from_raw(raw: *mut Header) -> Option<Chunk> {
+        NonNull::new(raw).map(Chunk)
+    }
+
     fn reset(&self) {
         self.header().committed.store(0, Ordering::Relaxed);
         self.header()
@@ -146,12 +162,19 @@ pub(crate) struct Pool {
     oversize: AtomicUsize,
     /// Chunks that are lent out.
     lent: AtomicUsize,
+    /// Most bytes that may be lent out or charged.
+    limit: usize,
 }
 
+/// The least memory of a pool, bytes.
+const LEAST: usize = 4 * CHUNK;
+
 impl Pool {
-    /// A pool of at most `limit` bytes, and at least two chunks.
+    /// A pool of at most `limit` bytes, and at least [`LEAST`]. A quarter is never lent as chunks: threads can hold all of
+    /// these without writing to them, and what others record must have room all the same.
     pub(crate) fn new(limit: usize) -> Self {
-        let count = (limit / CHUNK).clamp(2, u32::MAX as usize - 1);
+        let limit = limit.max(LEAST);
+        let count = (limit / CHUNK / 4 * 3).min(u32::MAX as usize - 1);
         let slots = (0..count)
             .map(|_| Slot {
                 chunk: AtomicPtr::new(std::ptr::null_mut()),
@@ -164,17 +187,22 @@ impl Pool {
             free: AtomicU64::new(0),
             oversize: AtomicUsize::new(0),
             lent: AtomicUsize::new(0),
+            limit,
         }
     }
 
     /// A chunk with nothing in it, or None at the limit.
     pub(crate) fn take(&self) -> Option<Chunk> {
-        if self.used() + CHUNK > self.limit() {
-            return None;
-        }
-        let chunk = self.pop().or_else(|| self.grow())?;
         self.lent.fetch_add(1, Ordering::Relaxed);
-        Some(chunk)
+        let chunk = if self.used() <= self.limit {
+            self.pop().or_else(|| self.grow())
+        } else {
+            None
+        };
+        if chunk.is_none() {
+            self.lent.fetch_sub(1, Ordering::Relaxed);
+        }
+        chunk
     }
 
     fn pop(&self) -> Option<Chunk> {
@@ -238,15 +266,21 @@ impl Pool {
 
     /// Charges a block outside the chunks to the limit.
     pub(crate) fn charge(&self, bytes: usize) -> bool {
-        if self.used() + bytes > self.limit() {
-            return false;
-        }
         self.oversize.fetch_add(bytes, Ordering::Relaxed);
-        true
+        let fits = self.used() <= self.limit;
+        if !fits {
+            self.discharge(bytes);
+        }
+        fits
     }
 
     pub(crate) fn discharge(&self, bytes: usize) {
         self.oversize.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes charged.
+    pub(crate) fn charged(&self) -> usize {
+        self.oversize.load(Ordering::Relaxed)
     }
 
     /// Bytes lent out or charged.
@@ -256,7 +290,34 @@ impl Pool {
 
     /// The most bytes that may be lent out or charged.
     pub(crate) fn limit(&self) -> usize {
-        self.slots.len() * CHUNK
+        self.limit
+    }
+
+    /// In a forked child, where nobody has a chunk or is about to take one: all of them are free again.
+    pub(crate) fn reset_after_fork(&self) {
+        let chunks: Vec<_> = self
+            .slots
+            .iter()
+            .filter_map(|slot| NonNull::new(slot.chunk.load(Ordering::Relaxed)).map(Chunk))
+            .collect();
+        for (place, slot) in self.slots.iter().enumerate() {
+            let chunk = chunks.get(place);
+            slot.chunk.store(
+                chunk.map_or(std::ptr::null_mut(), |chunk| chunk.into_raw()),
+                Ordering::Relaxed,
+            );
+            if let Some(chunk) = chunk {
+                // SAFETY: nobody else has the chunk; its slot is the one just stored to.
+                unsafe { (*chunk.into_raw()).slot = place as u32 };
+            }
+        }
+        self.allocated.store(chunks.len(), Ordering::Relaxed);
+        self.free.store(0, Ordering::Relaxed);
+        self.oversize.store(0, Ordering::Relaxed);
+        self.lent.store(chunks.len(), Ordering::Relaxed);
+        for chunk in chunks {
+            self.give_back(chunk);
+        }
     }
 }
 
@@ -285,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_pool_lends_up_to_its_limit_and_lends_again_what_came_back() {
-        let pool = Pool::new(3 * CHUNK);
+        let pool = Pool::new(4 * CHUNK);
         let chunks: Vec<_> = std::iter::from_fn(|| pool.take()).collect();
         assert_eq!(chunks.len(), 3);
         pool.give_back(chunks[1]);
@@ -295,11 +356,40 @@ mod tests {
 
     #[test]
     fn oversize_blocks_count_against_the_same_limit() {
-        let pool = Pool::new(2 * CHUNK);
-        assert!(pool.charge(CHUNK + 1));
+        let pool = Pool::new(4 * CHUNK);
+        assert!(pool.charge(3 * CHUNK + 1));
         assert_eq!(pool.take(), None);
-        pool.discharge(CHUNK + 1);
+        assert!(!pool.charge(CHUNK));
+        pool.discharge(3 * CHUNK + 1);
         assert!(pool.take().is_some());
+        assert_eq!(pool.used(), CHUNK);
+    }
+
+    #[test]
+    fn chunks_alone_do_not_use_a_pool_up() {
+        let pool = Pool::new(1 << 20);
+        while pool.take().is_some() {}
+        assert!(pool.charge(1 << 18));
+        assert!(!pool.charge(1));
+    }
+
+    #[test]
+    fn a_forked_child_has_all_chunks_again() {
+        let pool = Pool::new(8 * CHUNK);
+        let chunks: Vec<_> = std::iter::from_fn(|| pool.take()).collect();
+        pool.give_back(chunks[2]);
+        pool.give_back(chunks[0]);
+        // As if a thread that is gone had been about to store the chunk of a place.
+        let lost = pool.slots[1].chunk.swap(std::ptr::null_mut(), Ordering::Relaxed);
+        assert!(pool.charge(1));
+        pool.reset_after_fork();
+        assert_eq!(pool.used(), 0);
+        let again: Vec<_> = std::iter::from_fn(|| pool.take()).collect();
+        assert_eq!(again.len(), chunks.len());
+        again.into_iter().for_each(|chunk| pool.give_back(chunk));
+        assert_eq!(pool.used(), 0);
+        // SAFETY: the pool has forgotten it.
+        unsafe { Chunk::from_raw(lost) }.unwrap().free();
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl Drain {
 
     /// Starts the thread if there is none.
     pub(crate) fn start(&self, pipeline: &'static Pipeline) {
+        let _hold = diagnostics::hold();
         let mut state = self.lock();
         if state.staffed || state.stopped {
             return;
@@ -107,6 +108,8 @@ impl Drain {
 
     /// One pass over the rings, on this thread.
     pub(crate) fn pass(&self, pipeline: &Pipeline) {
+        // Declared first, so dropped last: what there is to say is said without the lock.
+        let _hold = diagnostics::hold();
         let _reading = self.hold();
         pipeline.drain_rings(BATCH_BYTES);
     }

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use codomyrmex_wire::{self as wire, SHORT_BODY, SpanIter};
 
 use crate::clock;
-use crate::pipeline::GENERATION;
+use crate::pipeline::{GENERATION, Pipeline};
 use crate::record::{Phase, Record};
-use crate::ring::{Appended, Ring};
+use crate::ring::Appended;
 use crate::span::EndingSpan;
 use crate::thread::{self, Place, ThreadState};
 
@@ -122,20 +122,23 @@ pub(crate) unsafe fn finish_otherwise(pointer: *mut Record, end_time: Option<u64
         // SAFETY: the record came from a thread's store, and its owner gave it up.
         return unsafe { state.give_used_record(pointer) };
     }
-    let ring = state.ring(pipeline);
+    let mut field = None;
+    let mut appended = None;
     if record.marks.phase == Phase::Recording {
+        let ring = state.ring(pipeline);
         if !record.marks.rare
             && end_time.is_none()
             && ring.is_direct()
             && record.generation == state.generation()
         {
             let (start_ns, end_ns) = clock::to_unix_ns(record.start, clock::ticks());
-            let appended = ring.append(&record.head(start_ns, end_ns), record.body.bytes());
-            if appended != Appended::Here {
-                pipeline.after_append(appended, ring, || record.encode(start_ns, end_ns));
+            let outcome = ring.append(&record.head(start_ns, end_ns), record.body.bytes());
+            if !outcome.is_there() {
+                field = Some(record.encode(start_ns, end_ns));
             }
+            appended = Some(outcome);
         } else {
-            finish_slowly(record, ring, end_time);
+            field = encode_slowly(record, end_time);
             record.status_message = None;
         }
     }
@@ -145,39 +148,65 @@ pub(crate) unsafe fn finish_otherwise(pointer: *mut Record, end_time: Option<u64
     record.inherited = None;
     // SAFETY: the record came from a thread's store, and its owner gave it up.
     unsafe { state.give_used_record(pointer) };
+    // From here on the user's code may run, and start spans in the record that was given back.
+    match (appended, field) {
+        (Some(Appended::Here), _) | (None, None) => {}
+        (Some(appended), field) => {
+            pipeline.after_append(appended, state.ring(pipeline), field.unwrap_or_default())
+        }
+        (None, Some(field)) => hand_on(pipeline, field),
+    }
 }
 
-/// With hooks, in-process exporters, rare parts, or a tracer that is off.
+/// The span as one encoded field, unless it goes nowhere: with hooks, in-process exporters, rare parts, or a tracer that is
+/// off.
 #[cold]
 #[inline(never)]
-fn finish_slowly(record: &mut Record, ring: &Ring, end_time: Option<u64>) {
+fn encode_slowly(record: &mut Record, end_time: Option<u64>) -> Option<Vec<u8>> {
     let now = clock::ticks();
     let pipeline = record.pipeline;
     if record.generation != GENERATION.load(Ordering::Relaxed) {
         // It started before a fork and belongs to the parent's process.
-        return;
+        return None;
     }
     if pipeline.hooks.is_some() {
         // SAFETY: the record is ours; the hook reaches it through this handle alone.
         let mut ending = unsafe { EndingSpan::new(record) };
         pipeline.run_hook(|hooks| hooks.on_ending(&mut ending));
-        if ending.is_discarded() {
-            ring.books.recorded.bump();
-            return ring.books.hook.bump();
+        let discarded = ending.is_discarded();
+        if record.generation != GENERATION.load(Ordering::Relaxed) {
+            // The hook forked, and this is the child.
+            return None;
+        }
+        if discarded {
+            let books = &thread::state().ring(pipeline).books;
+            books.recorded.bump();
+            books.hook.bump();
+            return None;
         }
     }
     if !pipeline.is_on() {
-        ring.books.recorded.bump();
-        return ring.books.shutdown.bump();
+        let books = &thread::state().ring(pipeline).books;
+        books.recorded.bump();
+        books.shutdown.bump();
+        return None;
     }
     let (start_ns, end_ns) = times(record, now, end_time);
-    let field = record.encode(start_ns, end_ns);
+    Some(record.encode(start_ns, end_ns))
+}
+
+/// Shows an encoded span to the hooks, and takes it to the exporters.
+fn hand_on(pipeline: &'static Pipeline, field: Vec<u8>) {
     if pipeline.hooks.is_some() {
+        let generation = GENERATION.load(Ordering::Relaxed);
         if let Some(Ok(view)) = SpanIter::new(&field).next() {
             pipeline.run_hook(|hooks| hooks.on_end(&view));
         }
+        if generation != GENERATION.load(Ordering::Relaxed) {
+            return;
+        }
     }
-    pipeline.deliver(ring, field);
+    pipeline.deliver(thread::state().ring(pipeline), field);
 }
 
 fn times(record: &Record, now: u64, end_time: Option<u64>) -> (u64, u64) {

@@ -4,7 +4,9 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, Once};
+use std::time::Duration;
 
+use crate::lane::Lane;
 use crate::pipeline::{GENERATION, Pipeline};
 use crate::{diagnostics, thread};
 
@@ -34,12 +36,41 @@ pub(crate) fn watch(pipeline: &'static Pipeline) {
     pipelines().push(pipeline);
 }
 
-extern "C" fn before() {
-    let pipelines = pipelines();
-    let mut held: Vec<Box<dyn Any>> = pipelines
+/// How long a fork waits for other threads to come out of exporters that run in the process. A child would wait for ever
+/// for the locks of a thread that it does not have, standard output's for example.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The pipelines and all their locks, no other thread inside an exporter if that can be had in time.
+fn hold_pipelines() -> (
+    MutexGuard<'static, Vec<&'static Pipeline>>,
+    Vec<Box<dyn Any>>,
+) {
+    let deadline = crate::clock::deadline(PATIENCE);
+    loop {
+        let all = pipelines();
+        let mut held = Vec::new();
+        let busy: Vec<&Lane> = all
+            .iter()
+            .filter_map(|pipeline| pipeline.lock_for_fork(&mut held))
+            .collect();
+        if busy.is_empty() || crate::clock::remaining(deadline).is_zero() {
+            return (all, held);
+        }
+        drop((all, held));
+        busy.iter().for_each(|lane| lane.wait_until_idle(deadline));
+    }
+}
+
+/// The pipeline of this number.
+pub(crate) fn pipeline(number: u32) -> Option<&'static Pipeline> {
+    pipelines()
         .iter()
-        .flat_map(|pipeline| pipeline.lock_for_fork())
-        .collect();
+        .find(|pipeline| pipeline.number == number)
+        .copied()
+}
+
+extern "C" fn before() {
+    let (pipelines, mut held) = hold_pipelines();
     held.push(Box::new(crate::clock::lock_for_fork()));
     held.push(Box::new(diagnostics::lock_for_fork()));
     held.push(Box::new(pipelines));

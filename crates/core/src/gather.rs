@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 #[derive(Debug)]
 pub(crate) struct Gather {
     size: usize,
+    /// Most bytes of a batch, but for its last span.
+    bytes: usize,
     state: Mutex<State>,
 }
 
@@ -13,6 +15,8 @@ pub(crate) struct Gather {
 struct State {
     bytes: Vec<u8>,
     len: usize,
+    /// Spans that ever came.
+    came: u64,
 }
 
 /// Spans that make a batch.
@@ -22,10 +26,11 @@ pub(crate) struct Gathered {
 }
 
 impl Gather {
-    /// `size` spans make a batch.
-    pub(crate) fn new(size: usize) -> Self {
+    /// `size` spans make a batch, or fewer that have so many bytes.
+    pub(crate) fn new(size: usize, bytes: usize) -> Self {
         Self {
             size: size.max(1),
+            bytes,
             state: Mutex::default(),
         }
     }
@@ -39,7 +44,8 @@ impl Gather {
         let mut state = self.lock();
         state.bytes.extend_from_slice(field);
         state.len += 1;
-        (state.len >= self.size).then(|| state.take())
+        state.came += 1;
+        (state.len >= self.size || state.bytes.len() >= self.bytes).then(|| state.take())
     }
 
     /// What is there, if anything.
@@ -48,8 +54,14 @@ impl Gather {
         (state.len > 0).then(|| state.take())
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.lock().len
+    /// Spans that ever came.
+    pub(crate) fn came(&self) -> u64 {
+        self.lock().came
+    }
+
+    /// In a forked child: what is here belongs to the parent.
+    pub(crate) fn reset_after_fork(&self) {
+        *self.lock() = State::default();
     }
 
     pub(crate) fn lock_for_fork(&'static self) -> impl std::any::Any {

@@ -1,5 +1,6 @@
 //! What a span can be started with beside its name.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use codomyrmex_wire::AttributeValue;
@@ -15,7 +16,7 @@ use crate::kind::SpanKind;
 /// let tracer = Tracer::builder("shop").build();
 /// let span = tracer.span_with("GET /cart", SpanOptions::new().kind(SpanKind::Server).attribute("http.route", "/cart"));
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct SpanOptions<'a> {
     pub(crate) kind: SpanKind,
     pub(crate) parent: Parent<'a>,
@@ -89,5 +90,19 @@ impl<'a> SpanOptions<'a> {
     pub fn start_time_ns(mut self, unix_ns: u64) -> Self {
         self.start_time = Some(unix_ns);
         self
+    }
+}
+
+impl fmt::Debug for SpanOptions<'_> {
+    /// Attributes by their keys alone: nothing has been redacted yet.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<_> = self.attributes.iter().map(|(key, _)| key).collect();
+        f.debug_struct("SpanOptions")
+            .field("kind", &self.kind)
+            .field("parent", &self.parent)
+            .field("attributes", &keys)
+            .field("links", &self.links)
+            .field("start_time", &self.start_time)
+            .finish()
     }
 }

@@ -51,21 +51,18 @@ pub(crate) struct Pipeline {
     in_process: bool,
     background: bool,
     pub(crate) drain: Drain,
-    /// Spans that are larger than a chunk.
-    large: Mutex<Vec<Vec<u8>>>,
-    has_large: AtomicBool,
+    /// Spans that are larger than a chunk, or whose thread found none.
+    aside: Mutex<Vec<Vec<u8>>>,
+    has_aside: AtomicBool,
     /// Spans refused because they are larger than all buffers together.
     limit: AtomicU64,
     /// Calls on ended spans where no thread's books were at hand.
     ignored: AtomicU64,
 }
 
-#[derive(Default)]
-struct Rings {
-    live: Vec<Arc<Ring>>,
-    /// Books of rings that are gone.
-    past: Totals,
-}
+/// The rings of a pipeline. They are never freed, since open spans know theirs by its address; a thread that starts takes
+/// over the ring of one that ended, with its books and whatever is in it.
+type Rings = Vec<Arc<Ring>>;
 
 /// Sums of [`Books`].
 #[derive(Clone, Copy, Default)]
@@ -140,13 +137,13 @@ impl Pipeline {
             origin: plan.origin,
             pool: Arc::new(Pool::new(plan.queue_bytes)),
             rings: Mutex::default(),
-            gather: Gather::new(plan.batch_size),
+            gather: Gather::new(plan.batch_size, plan.queue_bytes),
             lanes,
             in_process,
             background,
             drain: Drain::new(plan.flush_interval),
-            large: Mutex::default(),
-            has_large: AtomicBool::new(false),
+            aside: Mutex::default(),
+            has_aside: AtomicBool::new(false),
             limit: AtomicU64::new(0),
             ignored: AtomicU64::new(0),
         }
@@ -169,8 +166,17 @@ impl Pipeline {
     /// A ring for the thread that asks.
     pub(crate) fn open_ring(&'static self) -> Arc<Ring> {
         let mut rings = self.rings();
-        let ring = Arc::new(Ring::new(self.pool.clone(), self.direct && self.is_on()));
-        rings.live.push(ring.clone());
+        let ring = match rings.iter().find(|ring| ring.closed().is_some()) {
+            Some(ring) => {
+                ring.take_over();
+                ring.clone()
+            }
+            None => {
+                let ring = Arc::new(Ring::new(self.pool.clone(), self.direct && self.is_on()));
+                rings.push(ring.clone());
+                ring
+            }
+        };
         drop(rings);
         if self.background || self.drain.has_interval() {
             self.drain.start(self);
@@ -178,14 +184,14 @@ impl Pipeline {
         ring
     }
 
-    /// Looks after a span that did not simply go into the chunk at hand.
+    /// Looks after a span that did not simply go into the chunk at hand; where it is not in the ring, `field` is the span.
     #[cold]
     #[inline(never)]
     pub(crate) fn after_append(
         &self,
         appended: Appended,
         ring: &Ring,
-        field: impl FnOnce() -> Vec<u8>,
+        field: Vec<u8>,
     ) {
         match appended {
             Appended::Here => {}
@@ -194,17 +200,13 @@ impl Pipeline {
                     self.drain.wake();
                 }
             }
-            Appended::TooLarge => self.append_large(ring, field()),
-            Appended::Full => {
-                ring.books.recorded.bump();
-                ring.books.queue_full.bump();
-                self.drain.wake();
-                report_full();
-            }
+            Appended::TooLarge | Appended::Full => self.append_aside(ring, field),
         }
     }
 
-    fn append_large(&self, ring: &Ring, field: Vec<u8>) {
+    /// Takes a span that found no room in its thread's chunks.
+
+    fn append_aside(&self, ring: &Ring, field: Vec<u8>) {
         ring.books.recorded.bump();
         if field.len() > self.pool.limit() {
             self.limit.fetch_add(1, Ordering::Relaxed);
@@ -218,12 +220,12 @@ impl Pipeline {
             self.drain.wake();
             return report_full();
         }
-        self.large
+        self.aside
             .lock()
             .unwrap_or_else(|e| e.into_inner())
             .push(field);
-        self.has_large.store(true, Ordering::Release);
-        if pressing(&self.pool) {
+        self.has_aside.store(true, Ordering::Release);
+        if self.pool.charged() >= self.pool.limit() / 8 {
             self.drain.wake();
         }
     }
@@ -233,11 +235,15 @@ impl Pipeline {
         let mut batch = None;
         if self.in_process {
             batch = self.gather.add(&field);
+            if !self.is_on() {
+                // It was shut down meanwhile; the lanes count what comes too late.
+                batch = batch.or_else(|| self.gather.take());
+            }
         }
         if self.background {
             match ring.append_encoded(&field) {
                 Appended::Here => {}
-                other => self.after_append(other, ring, || field),
+                other => self.after_append(other, ring, field),
             }
         } else {
             ring.books.recorded.bump();
@@ -279,11 +285,14 @@ impl Pipeline {
 
     /// Moves what stands in the rings to the lanes of the exporters of bytes. Only under the drain's lock.
     pub(crate) fn drain_rings(&self, batch_bytes: usize) {
-        let rings: Vec<_> = self.rings().live.clone();
+        let rings = self.rings().clone();
         let mut bytes = Vec::new();
         let mut len = 0;
         let hand_over = |bytes: &mut Vec<u8>, len: &mut usize| {
             if *len > 0 {
+                if bytes.len() < bytes.capacity() / 2 {
+                    bytes.shrink_to_fit();
+                }
                 let batch = self.batch(std::mem::take(bytes), std::mem::take(len));
                 for lane in self
                     .lanes
@@ -295,7 +304,7 @@ impl Pipeline {
             }
         };
         for ring in &rings {
-            let closed = ring.is_closed();
+            let closed = ring.closed();
             ring.drain(|committed, spans| {
                 if bytes.len() + committed.len() > batch_bytes {
                     hand_over(&mut bytes, &mut len);
@@ -306,30 +315,36 @@ impl Pipeline {
                 bytes.extend_from_slice(committed);
                 len += spans as usize;
             });
-            if closed {
-                ring.release();
-                self.retire(ring);
+            if closed.is_some() {
+                // Under the lock, so that no thread takes the ring over meanwhile.
+                let _rings = self.rings();
+                if ring.closed() == closed {
+                    ring.release();
+                }
             }
         }
-        if self.has_large.swap(false, Ordering::Acquire) {
-            let large = std::mem::take(&mut *self.large.lock().unwrap_or_else(|e| e.into_inner()));
-            for field in large {
+        if self.has_aside.swap(false, Ordering::Acquire) {
+            let aside = std::mem::take(&mut *self.aside.lock().unwrap_or_else(|e| e.into_inner()));
+            for field in aside {
                 self.pool.discharge(field.len());
-                hand_over(&mut bytes, &mut len);
-                bytes = field;
-                len = 1;
+                if bytes.len() + field.len() > batch_bytes {
+                    hand_over(&mut bytes, &mut len);
+                }
+                if bytes.is_empty() {
+                    bytes = field;
+                } else {
+                    bytes.extend_from_slice(&field);
+                }
+                len += 1;
             }
         }
         hand_over(&mut bytes, &mut len);
     }
 
-    fn retire(&self, ring: &Arc<Ring>) {
-        let mut rings = self.rings();
-        if let Some(at) = rings.live.iter().position(|live| Arc::ptr_eq(live, ring)) {
-            let ring = rings.live.swap_remove(at);
-            rings.past.add(&ring.books);
-            rings.past.recorded += ring.appended().0;
-        }
+    /// After the shutdown: what threads leave behind is counted, and its memory freed.
+    pub(crate) fn sweep(&self) {
+        self.drain.pass(self);
+        self.pool.free_idle();
     }
 
     /// Everything finished so far to the exporters, and theirs handed on; false if the deadline came first.
@@ -338,14 +353,17 @@ impl Pipeline {
             self.offer_in_process(gathered);
         }
         self.drain.pass(self);
-        let mut settled = true;
-        for lane in &self.lanes {
-            settled &= lane.settle(deadline);
+        // First all that is queued, for background exporters work side by side.
+        let settled: Vec<_> = self
+            .lanes
+            .iter()
+            .map(|lane| lane.settle(deadline))
+            .collect();
+        let mut all = true;
+        for (lane, settled) in self.lanes.iter().zip(settled) {
+            all &= settled && lane.flush_exporter(deadline);
         }
-        for lane in self.lanes.iter().filter(|_| settled) {
-            lane.flush_exporter();
-        }
-        settled
+        all
     }
 
     /// What the drain does when its time has come: as a flush, without waiting for background exporters.
@@ -366,7 +384,7 @@ impl Pipeline {
             return true;
         }
         self.starts_short.store(false, Ordering::Relaxed);
-        for ring in &self.rings().live {
+        for ring in self.rings().iter() {
             ring.retire();
         }
         let settled = self.flush(deadline);
@@ -374,7 +392,11 @@ impl Pipeline {
         for lane in &self.lanes {
             lane.close(deadline);
         }
-        self.pool.free_idle();
+        // What came too late for the flush is counted by the closed lanes.
+        if let Some(gathered) = self.gather.take() {
+            self.offer_in_process(gathered);
+        }
+        self.sweep();
         settled
     }
 
@@ -397,15 +419,19 @@ impl Pipeline {
 
     /// The books now.
     pub(crate) fn stats(&self) -> Stats {
+        if self.state.load(Ordering::Acquire) == SHUT_DOWN {
+            // A thread can have been in the middle of finishing a span.
+            self.drain.pass(self);
+        }
         let reading = self.drain.hold();
+        // Lanes first: a batch that is on its way to one then counts as still gathered.
         let lanes: Vec<_> = self.lanes.iter().map(|lane| lane.stats()).collect();
-        let gathered = self.gather.len() as u64;
+        let gathered = self.gather.came();
         let limit = self.limit.load(Ordering::Relaxed);
-        let mut waiting = self.large.lock().unwrap_or_else(|e| e.into_inner()).len() as u64;
+        let mut waiting = self.aside.lock().unwrap_or_else(|e| e.into_inner()).len() as u64;
         let totals = {
-            let rings = self.rings();
-            let mut totals = rings.past;
-            for ring in &rings.live {
+            let mut totals = Totals::default();
+            for ring in self.rings().iter() {
                 totals.add(&ring.books);
                 let (appended, here) = ring.appended();
                 totals.recorded += appended;
@@ -426,10 +452,10 @@ impl Pipeline {
                 dropped.limit += limit;
                 queued += waiting;
             } else {
-                queued += gathered;
+                queued += gathered - books.came;
             }
             ExporterStats {
-                name: lane.exporter.name().to_owned(),
+                name: lane.name.clone(),
                 exported: books.exported,
                 dropped,
                 queued,
@@ -453,39 +479,41 @@ impl Pipeline {
         }
     }
 
-    /// Holds every lock, so that a child forked meanwhile finds what they guard whole.
-    pub(crate) fn lock_for_fork(&'static self) -> Vec<Box<dyn std::any::Any>> {
-        let mut held: Vec<Box<dyn std::any::Any>> = Vec::new();
-        self.drain.lock_for_fork(&mut held);
+    /// Holds every lock, so that a child forked meanwhile finds what they guard whole. Gives a lane whose exporter another
+    /// thread is inside of, if there is one.
+    pub(crate) fn lock_for_fork(
+        &'static self,
+        held: &mut Vec<Box<dyn std::any::Any>>,
+    ) -> Option<&'static Lane> {
+        self.drain.lock_for_fork(held);
         held.push(Box::new(self.rings()));
         held.push(Box::new(
-            self.large.lock().unwrap_or_else(|e| e.into_inner()),
+            self.aside.lock().unwrap_or_else(|e| e.into_inner()),
         ));
         held.push(Box::new(self.gather.lock_for_fork()));
+        let mut busy_lane = None;
         for lane in &self.lanes {
-            held.push(Box::new(lane.lock_for_fork()));
+            let (guard, busy) = lane.lock_for_fork();
+            held.push(Box::new(guard));
+            busy_lane = busy_lane.or(busy.then_some(&**lane));
         }
-        held
+        busy_lane
     }
 
     /// In a forked child: what was recorded belongs to the parent, and the books start from zero.
     pub(crate) fn reset_after_fork(&self) {
-        let mut rings = self.rings();
-        rings.past = Totals::default();
-        // Other threads' state still points to their rings, so these are emptied, not only let go.
-        for ring in std::mem::take(&mut rings.live) {
+        for ring in std::mem::take(&mut *self.rings()) {
+            // Whoever is on its way through the ring of the forking thread finds it empty.
             ring.reset_after_fork();
+            // Leaked, so that no later ring has the address by which an open span of the parent's knows its own.
+            std::mem::forget(ring);
         }
-        drop(rings);
-        for field in self
-            .large
+        self.aside
             .lock()
             .unwrap_or_else(|e| e.into_inner())
-            .drain(..)
-        {
-            self.pool.discharge(field.len());
-        }
-        self.gather.take();
+            .clear();
+        self.pool.reset_after_fork();
+        self.gather.reset_after_fork();
         self.limit.store(0, Ordering::Relaxed);
         self.ignored.store(0, Ordering::Relaxed);
         self.rules.reset_counters();

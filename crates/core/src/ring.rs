@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use codomyrmex_wire::{self as wire, SHORT_BODY, SHORT_HEAD_ROOM, SpanHead};
 
-use crate::chunk::{CHUNK, Chunk, Committed, ONE_SPAN, Pool, ROOM};
-use crate::sync::{AtomicU64, Ordering};
+use crate::chunk::{CHUNK, Chunk, Committed, Header, ONE_SPAN, Pool, ROOM};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Bodies are copied in pieces of this many bytes.
 pub(crate) const COPY: usize = 32;
@@ -62,23 +62,28 @@ pub(crate) struct Ring {
     pub(crate) books: Books,
     /// Producer only: the chunk being written.
     writing: Cell<Option<Chunk>>,
-    /// The first chunk ever; the consumer starts there.
-    first: crate::sync::AtomicPtr<Chunk>,
+    /// Producer only: the chunk that was ended last because there was none to go on to.
+    ended: Cell<Option<Chunk>>,
+    /// Where the consumer starts, until it has: the first chunk, and the first one behind one that was ended.
+    first: AtomicPtr<Header>,
     /// Consumer only: the chunk being read and how far.
     reading: Cell<Option<Chunk>>,
     read: Cell<Committed>,
     /// Consumer only: spans that were taken out.
     drained: Cell<u64>,
-    /// The thread is gone: nothing will be appended any more.
+    /// The thread is gone: nothing is appended until another one takes the ring over.
     closed: AtomicBool,
+    /// How many threads took it over.
+    terms: AtomicU32,
     /// Spans go from here to exporters of bytes and nowhere else.
     direct: AtomicBool,
     /// The tracer is shut down: the thread may let go of the ring.
     retired: AtomicBool,
 }
 
-// SAFETY: `writing` and `written` are touched by the producing thread alone (the ring is reached through that thread's
-// own state), `reading` and `read` by whoever holds the drain's lock; all else is atomic.
+// SAFETY: `writing` and `ended` are touched by the producing thread alone (the ring is reached through that thread's own
+// state, and another thread takes over only after `close`), `reading`, `read` and `drained` by whoever holds the drain's
+// lock; all else is atomic.
 unsafe impl Sync for Ring {}
 // SAFETY: as above; chunks are plain memory.
 unsafe impl Send for Ring {}
@@ -150,17 +155,26 @@ pub(crate) enum Appended {
     Full,
 }
 
+impl Appended {
+    /// Whether the span stands in the ring.
+    pub(crate) fn is_there(self) -> bool {
+        matches!(self, Self::Here | Self::NewChunk)
+    }
+}
+
 impl Ring {
     pub(crate) fn new(pool: Arc<Pool>, direct: bool) -> Self {
         Self {
             pool,
             books: Books::default(),
             writing: Cell::new(None),
-            first: crate::sync::AtomicPtr::new(std::ptr::null_mut()),
+            ended: Cell::new(None),
+            first: AtomicPtr::new(std::ptr::null_mut()),
             reading: Cell::new(None),
             read: Cell::new(Committed::default()),
             drained: Cell::new(0),
             closed: AtomicBool::new(false),
+            terms: AtomicU32::new(0),
             direct: AtomicBool::new(direct),
             retired: AtomicBool::new(false),
         }
@@ -225,12 +239,28 @@ impl Ring {
     #[cold]
     #[inline(never)]
     fn open_chunk(&self) -> Option<Chunk> {
-        let chunk = self.pool.take()?;
+        let Some(chunk) = self.pool.take() else {
+            // Left to the drain, so that threads that have all chunks between them do not wait for each other for ever.
+            if let Some(full) = self.writing.take() {
+                full.end();
+                self.ended.set(Some(full));
+            }
+            return None;
+        };
         match self.writing.get() {
             Some(before) => before.link(chunk),
-            None => self
-                .first
-                .store(Box::into_raw(Box::new(chunk)), Ordering::Release),
+            None => {
+                let unread = self.first.swap(std::ptr::null_mut(), Ordering::AcqRel);
+                let first = match self.ended.get() {
+                    // The consumer has not begun to read what was ended, so the chain goes on behind it.
+                    Some(ended) if !unread.is_null() => {
+                        ended.link(chunk);
+                        unread
+                    }
+                    _ => chunk.into_raw(),
+                };
+                self.first.store(first, Ordering::Release);
+            }
         }
         self.writing.set(Some(chunk));
         Some(chunk)
@@ -240,24 +270,23 @@ impl Ring {
     fn start_of_reading(&self) -> Option<Chunk> {
         self.reading.get().or_else(|| {
             let first = self.first.swap(std::ptr::null_mut(), Ordering::Acquire);
-            // SAFETY: the producer leaked this box once, and the swap takes it from there once.
-            (!first.is_null()).then(|| *unsafe { Box::from_raw(first) })
+            // SAFETY: null, or a chunk of this ring's pool.
+            unsafe { Chunk::from_raw(first) }
         })
     }
 
     /// Spans that were appended so far, and how many of them are still here. Only the holder of the drain's lock calls this.
     pub(crate) fn appended(&self) -> (u64, u64) {
-        let Some(mut chunk) = self.start_of_reading() else {
-            return (self.drained.get(), 0);
-        };
-        self.reading.set(Some(chunk));
         let mut waiting = 0;
-        loop {
-            // The link is read before the commit: once it is there, no more is committed here.
-            let next = chunk.next();
-            waiting += u64::from(chunk.committed().spans);
-            let Some(next) = next else { break };
-            chunk = next;
+        // SAFETY: null, or a chunk of this ring's pool.
+        let first = unsafe { Chunk::from_raw(self.first.load(Ordering::Acquire)) };
+        for start in [self.reading.get(), first] {
+            let mut next = start;
+            while let Some(chunk) = next {
+                // The link is read before the commit: once it is there, no more is committed here.
+                next = chunk.next().filter(|next| *next != chunk);
+                waiting += u64::from(chunk.committed().spans);
+            }
         }
         waiting -= u64::from(self.read.get().spans);
         (self.drained.get() + waiting, waiting)
@@ -266,12 +295,11 @@ impl Ring {
     /// Hands everything committed since the last call to `each` (bytes and the number of spans in them) and gives
     /// emptied chunks back. Only the holder of the drain's lock calls this.
     pub(crate) fn drain(&self, mut each: impl FnMut(&[u8], u32)) {
-        let Some(mut chunk) = self.start_of_reading() else {
-            return;
-        };
-        loop {
+        let mut next = self.start_of_reading();
+        while let Some(chunk) = next {
+            self.reading.set(Some(chunk));
             // The link is read before the commit: once it is there, no more is committed here.
-            let next = chunk.next();
+            let link = chunk.next();
             let committed = chunk.committed();
             let read = self.read.get();
             if committed.bytes > read.bytes {
@@ -283,22 +311,32 @@ impl Ring {
                 self.drained.set(self.drained.get() + u64::from(spans));
                 self.read.set(committed);
             }
-            let Some(next) = next else { break };
-            self.pool.give_back(chunk);
+            let Some(link) = link else { break };
+            self.reading.set(None);
             self.read.set(Committed::default());
-            chunk = next;
+            self.pool.give_back(chunk);
+            next = Some(link)
+                .filter(|link| *link != chunk)
+                .or_else(|| self.start_of_reading());
         }
-        self.reading.set(Some(chunk));
     }
 
     /// Says that the thread is gone.
     pub(crate) fn close(&self) {
-        self.closed
-            .store(true, std::sync::atomic::Ordering::Release);
+        self.closed.store(true, std::sync::atomic::Ordering::SeqCst);
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(std::sync::atomic::Ordering::Acquire)
+    /// Whether no thread has the ring, and if so which one had it last.
+    pub(crate) fn closed(&self) -> Option<u32> {
+        let closed = self.closed.load(std::sync::atomic::Ordering::SeqCst);
+        closed.then(|| self.terms.load(Ordering::Relaxed))
+    }
+
+    /// Gives a closed ring to the calling thread, with what is in it. Only under the lock of the pipeline's rings.
+    pub(crate) fn take_over(&self) {
+        self.terms.fetch_add(1, Ordering::Relaxed);
+        self.closed
+            .store(false, std::sync::atomic::Ordering::SeqCst);
     }
 
     /// Whether spans need nothing but to be appended here.
@@ -312,25 +350,28 @@ impl Ring {
         self.direct
             .store(false, std::sync::atomic::Ordering::Release);
         self.retired
-            .store(true, std::sync::atomic::Ordering::Release);
+            .store(true, std::sync::atomic::Ordering::SeqCst);
     }
 
     pub(crate) fn is_retired(&self) -> bool {
-        self.retired.load(std::sync::atomic::Ordering::Acquire)
+        self.retired.load(std::sync::atomic::Ordering::SeqCst)
     }
 
-    /// Gives the last chunk back. Only for a closed ring that was drained after it closed.
+    /// Gives the last chunk back. Only for a ring that was drained after it closed, and that nobody takes over meanwhile.
     pub(crate) fn release(&self) {
         if let Some(chunk) = self.reading.take() {
             self.writing.set(None);
+            self.read.set(Committed::default());
             self.pool.give_back(chunk);
         }
     }
 
-    /// Empties the ring and its books in a forked child, where no other thread exists.
+    /// Empties the ring and its books in a forked child, where no other thread exists and the pool takes all chunks back.
     pub(crate) fn reset_after_fork(&self) {
-        self.drain(|_, _| {});
-        self.release();
+        self.writing.set(None);
+        self.ended.set(None);
+        self.first.store(std::ptr::null_mut(), Ordering::Relaxed);
+        self.reading.set(None);
         self.read.set(Committed::default());
         self.drained.set(0);
         let books = &self.books;

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::SystemTime;
 
 use codomyrmex_wire::{AttributeValue, SpanIter, Value};
@@ -12,6 +13,7 @@ use codomyrmex_wire::{AttributeValue, SpanIter, Value};
 use crate::body::formatted;
 use crate::clock;
 use crate::context::SpanContext;
+use crate::diagnostics;
 use crate::finish::{finish, finish_current, finish_current_otherwise, finish_otherwise};
 use crate::ids::{SpanId, TraceId};
 use crate::kind::SpanKind;
@@ -40,6 +42,7 @@ impl Handle {
     }
 
     #[inline(always)]
+    /// `value` has been formatted, for that runs the user's code.
     fn set_attribute(self, key: &str, value: AttributeValue<'_>) {
         if let Some(record) = self.record() {
             if !record.body.set_short(thread::state().keys(), key, value) {
@@ -52,9 +55,7 @@ impl Handle {
     #[cold]
     #[inline(never)]
     fn set_otherwise(self, key: &str, value: AttributeValue<'_>) {
-        if let AttributeValue::Display(text) = value {
-            return self.set_formatted(key, text);
-        }
+        let _hold = diagnostics::hold();
         if let Some(record) = self.recording() {
             let rules = &record.pipeline.rules;
             thread::with_keys(|keys| record.body.set_long(rules, keys, key, value));
@@ -63,42 +64,25 @@ impl Handle {
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn set_formatted(self, key: &str, text: fmt::Arguments<'_>) {
-        if self.recording().is_some() {
-            let text = formatted(text);
-            self.set_attribute(key, AttributeValue::Str(&text));
-        }
-    }
-
     fn add_event(self, name: &str, time: Option<u64>, attributes: &[(&str, AttributeValue<'_>)]) {
-        if self.recording().is_none() {
-            return;
-        }
-        with_texts(attributes, |attributes| {
+        let _hold = diagnostics::hold();
+        if let Some(record) = self.recording() {
             let time = time.unwrap_or_else(|| clock::unix_ns(clock::ticks()));
-            if let Some(record) = self.recording() {
-                record
-                    .body
-                    .add_event(&record.pipeline.rules, time, name, attributes);
-                record.marks.short_finish = false;
-                record.marks.rare |= record.body.any_dropped();
-            }
-        });
+            record
+                .body
+                .add_event(&record.pipeline.rules, time, name, attributes);
+            record.marks.short_finish = false;
+            record.marks.rare |= record.body.any_dropped();
+        }
     }
 
     fn add_link(self, to: &SpanContext, attributes: &[(&str, AttributeValue<'_>)]) {
-        if self.recording().is_none() {
-            return;
+        let _hold = diagnostics::hold();
+        if let Some(record) = self.recording() {
+            record.body.add_link(&record.pipeline.rules, to, attributes);
+            record.marks.short_finish = false;
+            record.marks.rare |= record.body.any_dropped();
         }
-        with_texts(attributes, |attributes| {
-            if let Some(record) = self.recording() {
-                record.body.add_link(&record.pipeline.rules, to, attributes);
-                record.marks.short_finish = false;
-                record.marks.rare |= record.body.any_dropped();
-            }
-        });
     }
 
     /// OK is final, ERROR stands over UNSET, a description counts with ERROR alone (OpenTelemetry: Set Status).
@@ -135,30 +119,6 @@ impl Handle {
         self.set_status(SpanStatus::Error, message);
     }
 
-    fn record_error<E: Error + ?Sized>(self, error: &E) {
-        if self.recording().is_none() {
-            return;
-        }
-        let message = formatted(format_args!("{error}"));
-        let mut causes = String::new();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            causes.push_str(if causes.is_empty() {
-                "caused by: "
-            } else {
-                "\ncaused by: "
-            });
-            causes.push_str(&formatted(format_args!("{error}")));
-            cause = error.source();
-        }
-        let kind = std::any::type_name::<E>();
-        self.record_exception(
-            if kind.starts_with("dyn ") { "" } else { kind },
-            &message,
-            &causes,
-        );
-    }
-
     fn set_baggage(self, key: &str, value: &str) {
         if let Some(record) = self.record() {
             let mut inherited = record
@@ -174,8 +134,33 @@ impl Handle {
     }
 }
 
-/// Formats what must be formatted by the user's code before anything is borrowed.
+/// The most causes of an error that are told: one may name itself as its cause.
+const MOST_CAUSES: usize = 32;
+
+/// The chain of an error's causes, one a line.
+fn causes<E: Error + ?Sized>(error: &E) -> String {
+    let mut causes = String::new();
+    // The chain is the user's code.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        let mut cause = error.source();
+        for _ in 0..MOST_CAUSES {
+            let Some(error) = cause else { break };
+            causes.push_str(if causes.is_empty() {
+                "caused by: "
+            } else {
+                "\ncaused by: "
+            });
+            causes.push_str(&formatted(format_args!("{error}")));
+            cause = error.source();
+        }
+    }));
+    causes
+}
+
+/// Formats what must be formatted by the user's code before the span is looked up: that code may end the span for which a
+/// handle of the current one stands.
 fn with_texts(
+    is_recording: impl FnOnce() -> bool,
     attributes: &[(&str, AttributeValue<'_>)],
     f: impl FnOnce(&[(&str, AttributeValue<'_>)]),
 ) {
@@ -184,6 +169,9 @@ fn with_texts(
         .any(|(_, value)| matches!(value, AttributeValue::Display(_)))
     {
         return f(attributes);
+    }
+    if !is_recording() {
+        return;
     }
     let texts: Vec<_> = attributes
         .iter()
@@ -209,22 +197,36 @@ macro_rules! span_methods {
             /// A value whose key names a secret becomes `[redacted]` (see [`Redact`](crate::Redact)).
             #[inline]
             pub fn set_attribute<'v>(&self, key: &str, value: impl Into<AttributeValue<'v>>) -> &Self {
-                let value = value.into();
-                self.handle().set_attribute(key, value);
+                match value.into() {
+                    AttributeValue::Display(text) => self.set_formatted(key, text),
+                    value => self.handle().set_attribute(key, value),
+                }
                 self
+            }
+
+            #[cold]
+            #[inline(never)]
+            fn set_formatted(&self, key: &str, text: fmt::Arguments<'_>) {
+                if self.is_recording() {
+                    // This runs the user's code, which may end the span for which a handle of the current one stands.
+                    let text = formatted(text);
+                    self.handle().set_attribute(key, AttributeValue::Str(&text));
+                }
             }
 
             /// Sets several attributes.
             pub fn set_attributes(&self, attributes: &[(&str, AttributeValue<'_>)]) -> &Self {
                 for (key, value) in attributes {
-                    self.handle().set_attribute(key, *value);
+                    self.set_attribute(key, *value);
                 }
                 self
             }
 
             /// Adds an event that happens now.
             pub fn add_event(&self, name: &str, attributes: &[(&str, AttributeValue<'_>)]) -> &Self {
-                self.handle().add_event(name, None, attributes);
+                with_texts(|| self.is_recording(), attributes, |attributes| {
+                    self.handle().add_event(name, None, attributes)
+                });
                 self
             }
 
@@ -235,13 +237,18 @@ macro_rules! span_methods {
                 time: SystemTime,
                 attributes: &[(&str, AttributeValue<'_>)],
             ) -> &Self {
-                self.handle().add_event(name, Some(clock::unix_ns_of(time)), attributes);
+                let time = Some(clock::unix_ns_of(time));
+                with_texts(|| self.is_recording(), attributes, |attributes| {
+                    self.handle().add_event(name, time, attributes)
+                });
                 self
             }
 
             /// Adds a link to another span.
             pub fn add_link(&self, to: &SpanContext, attributes: &[(&str, AttributeValue<'_>)]) -> &Self {
-                self.handle().add_link(to, attributes);
+                with_texts(|| self.is_recording(), attributes, |attributes| {
+                    self.handle().add_link(to, attributes)
+                });
                 self
             }
 
@@ -254,7 +261,13 @@ macro_rules! span_methods {
             /// Adds an `exception` event with the error's type, message and causes, and sets the status ERROR with the
             /// message.
             pub fn record_error<E: Error + ?Sized>(&self, error: &E) -> &Self {
-                self.handle().record_error(error);
+                if self.is_recording() {
+                    let kind = std::any::type_name::<E>();
+                    let kind = if kind.starts_with("dyn ") { "" } else { kind };
+                    let message = formatted(format_args!("{error}"));
+                    let causes = causes(error);
+                    self.handle().record_exception(kind, &message, &causes);
+                }
                 self
             }
 

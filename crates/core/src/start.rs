@@ -5,12 +5,14 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use codomyrmex_wire::{self as wire, Value};
+use codomyrmex_wire::{self as wire, AttributeValue, Value};
 
+use crate::body::formatted;
 use crate::clock;
 use crate::context::SpanContext;
 use crate::diagnostics::{self, Kind};
-use crate::ids::TraceId;
+use crate::id_generator::IdGenerator;
+use crate::ids::{SpanId, TraceId};
 use crate::options::{Parent, SpanOptions};
 use crate::pipeline::{DISABLED, Pipeline};
 use crate::record::{Inherited, Marks, RANDOM, REMOTE, REMOTE_KNOWN, Record, SAMPLED};
@@ -246,7 +248,7 @@ fn set_text_ids(record: &mut Record) {
     {
         let context = record.context();
         push_text_ids(&context, &mut |key, text| {
-            record.body.set(&record.pipeline.rules, key, text.into())
+            record.body.set_text_id(key, text)
         });
     }
 }
@@ -396,7 +398,13 @@ pub(crate) fn decide(
     let attributes: Vec<(String, Value)> = options
         .attributes
         .iter()
-        .map(|(key, value)| ((*key).to_owned(), value.to_value()))
+        .map(|(key, value)| {
+            let value = match value {
+                AttributeValue::Display(text) => Value::Str(formatted(*text)),
+                value => value.to_value(),
+            };
+            ((*key).to_owned(), value)
+        })
         .collect();
     let links: Vec<SpanContext> = options
         .links
@@ -414,22 +422,29 @@ pub(crate) fn decide(
     })
 }
 
+/// An id of the user's own generator, if there is one and it does not panic.
+fn generated<Id>(pipeline: &Pipeline, id: impl FnOnce(&dyn IdGenerator) -> Id) -> Option<Id> {
+    let ids = pipeline.ids.as_ref()?;
+    catch_unwind(AssertUnwindSafe(|| id(&**ids)))
+        .inspect_err(|_| {
+            diagnostics::report(
+                Kind::Hook,
+                "an id generator panicked; a random id stands in",
+            )
+        })
+        .ok()
+}
+
 pub(crate) fn new_trace_id(pipeline: &Pipeline) -> TraceId {
-    let own = pipeline
-        .ids
-        .as_ref()
-        .map(|ids| ids.trace_id())
-        .filter(|id| id.is_valid());
+    let own = generated(pipeline, |ids| ids.trace_id()).filter(|id| id.is_valid());
     own.unwrap_or_else(|| {
         thread::with(|state| TraceId::from_words([state.random.next(), state.random.next()]))
     })
 }
 
 pub(crate) fn new_span_id(pipeline: &Pipeline) -> u64 {
-    let own = pipeline
-        .ids
-        .as_ref()
-        .map(|ids| ids.span_id().to_word())
+    let own = generated(pipeline, |ids| ids.span_id())
+        .map(SpanId::to_word)
         .filter(|id| *id != 0);
     own.unwrap_or_else(|| thread::state().random.next())
 }

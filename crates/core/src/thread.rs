@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::body::SpanBody;
+use crate::diagnostics;
 use crate::key_facts::PlainKeys;
 use crate::pipeline::{GENERATION, Pipeline};
 use crate::random::Random;
@@ -70,6 +71,8 @@ thread_local! {
         }
     };
     static CLEANUP: Cleanup = const { Cleanup };
+    /// For spans that end in destructors of other thread-locals, after [`CLEANUP`]'s own.
+    static LATE_CLEANUP: Cleanup = const { Cleanup };
 }
 
 /// Where a current span stands on its thread: 1 is the outermost.
@@ -83,6 +86,15 @@ impl Drop for Cleanup {
     fn drop(&mut self) {
         state().end();
     }
+}
+
+/// Tells a thread from all others that are alive. It can be had at any time, also while the thread ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ThreadToken(usize);
+
+/// The calling thread's.
+pub(crate) fn this_thread() -> ThreadToken {
+    ThreadToken(ptr::from_ref(state()).addr())
 }
 
 /// This thread's state.
@@ -104,6 +116,8 @@ pub(crate) fn with<R>(f: impl FnOnce(&ThreadState) -> R) -> R {
 /// The thread's table of harmless keys. `f` runs none of the user's code.
 #[inline(always)]
 pub(crate) fn with_keys<R>(f: impl FnOnce(&mut PlainKeys) -> R) -> R {
+    // A hook that is told of a limit would be the user's code.
+    let _hold = diagnostics::hold();
     // SAFETY: the table is this thread's, and no function of ours that is given it calls back here or runs user code.
     f(unsafe { &mut *state().keys.get() })
 }
@@ -305,6 +319,9 @@ impl ThreadState {
             } else if (*record).body.is_large() {
                 free_record(record);
             } else {
+                if self.ring_of.get() == 0 {
+                    touch_cleanup();
+                }
                 self.give_record(record);
             }
         }
@@ -331,18 +348,19 @@ impl ThreadState {
     #[inline(never)]
     fn find_ring(&self, pipeline: &'static Pipeline) {
         touch_cleanup();
+        let _hold = diagnostics::hold();
         if self.top.get().is_null() {
             self.more_places();
         }
-        // SAFETY: as in `bottom`; `open_ring` runs no user code on this thread.
+        // SAFETY: as in `bottom`; `open_ring` and `leave_ring` run no user code on this thread.
         let rings = unsafe { &mut *self.rings.get() };
         let ring = match rings.iter().find(|(number, _)| *number == pipeline.number) {
             Some((_, ring)) => Arc::as_ptr(ring),
             None => {
-                rings.retain(|(_, ring)| {
+                rings.retain(|(number, ring)| {
                     let keep = !ring.is_retired();
                     if !keep {
-                        ring.close();
+                        leave_ring(*number, ring);
                     }
                     keep
                 });
@@ -375,8 +393,8 @@ impl ThreadState {
         self.ring.set(ptr::null());
         // SAFETY: as in `bottom`; taking the vector leaves an empty one for whoever still comes on this thread.
         let rings = unsafe { std::mem::take(&mut **self.rings.get()) };
-        for (_, ring) in &rings {
-            ring.close();
+        for (number, ring) in &rings {
+            leave_ring(*number, ring);
         }
         drop(rings);
         let mut spare = self.spare.replace(ptr::null_mut());
@@ -411,7 +429,19 @@ impl ThreadState {
 }
 
 fn touch_cleanup() {
-    let _ = CLEANUP.try_with(|_| ());
+    if CLEANUP.try_with(|_| ()).is_err() {
+        let _ = LATE_CLEANUP.try_with(|_| ());
+    }
+}
+
+/// Leaves a ring to the drain; that of a tracer that is shut down is emptied here, for nobody else will.
+fn leave_ring(number: u32, ring: &Ring) {
+    ring.close();
+    if ring.is_retired() {
+        if let Some(pipeline) = crate::fork::pipeline(number) {
+            pipeline.sweep();
+        }
+    }
 }
 
 #[cold]
