@@ -14,8 +14,10 @@ use crate::record::{REMOTE, REMOTE_KNOWN};
 use crate::redact::{REDACTED, Redact};
 use crate::thread;
 
-/// The largest body of one span, bytes: a value that would go past it is cut to what is left.
-pub(crate) const LARGEST_BODY: usize = 4 << 20;
+/// The largest body of one span where the buffers are large enough for it, bytes.
+const LARGEST_BODY: usize = 4 << 20;
+/// The longest name, bytes.
+const LONGEST_NAME: usize = 64 << 10;
 /// A pooled body keeps at most this much memory, bytes.
 const KEPT: usize = 64 << 10;
 
@@ -27,14 +29,16 @@ pub struct Rules {
     /// Which values are secrets.
     pub redact: Redact,
     pub(crate) short: Short,
+    /// The largest body of one span, bytes: a value that would go past it is cut to what is left.
+    largest_body: usize,
     redacted: AtomicU64,
     truncated: AtomicU64,
     dropped: AtomicU64,
 }
 
 impl Rules {
-    /// Rules with counters at zero.
-    pub fn new(limits: Limits, redact: Redact) -> Self {
+    /// Rules with counters at zero, for spans that must fit into `queue_bytes` of buffers.
+    pub fn new(limits: Limits, redact: Redact, queue_bytes: usize) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed).max(1);
         let end = if limits.value_length() < SHORT_ATTRIBUTE {
@@ -47,6 +51,7 @@ impl Rules {
         };
         Self {
             short: Short { end, number },
+            largest_body: (queue_bytes / 2).clamp(MEMORY, LARGEST_BODY),
             limits,
             redact,
             redacted: 0.into(),
@@ -191,7 +196,7 @@ impl SpanBody {
     #[inline(never)]
     fn start_long(&mut self, name: &str) {
         self.end = 0;
-        self.grow(|bytes| wire::push_name(bytes, cut(name, LARGEST_BODY / 4)));
+        self.grow(|bytes| wire::push_name(bytes, cut(name, LONGEST_NAME)));
         self.name_end = self.end;
     }
 
@@ -215,7 +220,7 @@ impl SpanBody {
     /// Replaces the name.
     pub fn rename(&mut self, name: &str) {
         let mut field = Vec::with_capacity(name.len() + 8);
-        wire::push_name(&mut field, cut(name, LARGEST_BODY / 4));
+        wire::push_name(&mut field, cut(name, LONGEST_NAME));
         let old = self.name_end as usize;
         self.count();
         self.grow(|bytes| bytes.splice(..old, field.iter().copied()).count());
@@ -386,14 +391,14 @@ impl SpanBody {
         let limit = rules.limits.value_length();
         let before = self.end;
         if let AttributeValue::Str(text) = value {
-            if before as usize + key.len() + text.len() > LARGEST_BODY - 64 {
+            if before as usize + key.len() + text.len() > rules.largest_body - 64 {
                 return self.push_cut(rules, field, key, text);
             }
         }
         if self.grow(|bytes| wire::push_attribute(bytes, field, key, value, limit)) {
             rules.count_truncated();
         }
-        if self.end as usize > LARGEST_BODY {
+        if self.end as usize > rules.largest_body {
             self.end = before;
             self.push_cut(rules, field, key, "[too large]");
         }
@@ -404,7 +409,7 @@ impl SpanBody {
     #[inline(never)]
     fn push_cut(&mut self, rules: &Rules, field: Field, key: &str, text: &str) {
         rules.count_truncated();
-        let left = LARGEST_BODY.saturating_sub(self.end as usize + 64);
+        let left = rules.largest_body.saturating_sub(self.end as usize + 64);
         let key = cut(key, left.min(KEPT));
         let text = cut(text, left - key.len());
         let limit = rules.limits.value_length();
@@ -449,7 +454,8 @@ impl SpanBody {
         attributes: &[(&str, AttributeValue<'_>)],
     ) {
         self.count();
-        if self.events >= rules.limits.events || self.end as usize + name.len() > LARGEST_BODY {
+        if self.events >= rules.limits.events || self.end as usize + name.len() > rules.largest_body
+        {
             self.dropped_events += 1;
             return rules.count_dropped();
         }
@@ -473,7 +479,7 @@ impl SpanBody {
         attributes: &[(&str, AttributeValue<'_>)],
     ) {
         self.count();
-        if self.links >= rules.limits.links || self.end as usize > LARGEST_BODY {
+        if self.links >= rules.limits.links || self.end as usize > rules.largest_body {
             self.dropped_links += 1;
             return rules.count_dropped();
         }

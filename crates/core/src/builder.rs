@@ -163,7 +163,7 @@ impl TracerBuilder {
     /// The tracer. Threads start when they are first needed, not here.
     pub fn build(self) -> Tracer {
         clock::prepare();
-        let rules = Rules::new(self.limits, self.redact);
+        let rules = Rules::new(self.limits, self.redact, self.queue_bytes);
         let mut resource = self.resource;
         resource.set("service.name", Value::Str(self.service_name.clone()));
         for (key, value) in resource.attributes_mut() {

@@ -28,6 +28,9 @@ pub(crate) struct Chunk(NonNull<Header>);
 // SAFETY: a chunk is plain memory; the ring's protocol (one producer, one consumer, committed bytes only) orders access.
 unsafe impl Send for Chunk {}
 
+/// The most chunks of a pool: a gibibyte.
+const MOST_CHUNKS: usize = (1 << 30) / CHUNK;
+
 /// One span in a commit's number; its bytes are added.
 pub(crate) const ONE_SPAN: u64 = 1 << 32;
 
@@ -174,7 +177,7 @@ impl Pool {
     /// these without writing to them, and what others record must have room all the same.
     pub(crate) fn new(limit: usize) -> Self {
         let limit = limit.max(LEAST);
-        let count = (limit / CHUNK / 4 * 3).min(u32::MAX as usize - 1);
+        let count = (limit / CHUNK / 4 * 3).min(MOST_CHUNKS);
         let slots = (0..count)
             .map(|_| Slot {
                 chunk: AtomicPtr::new(std::ptr::null_mut()),
@@ -380,7 +383,9 @@ mod tests {
         pool.give_back(chunks[2]);
         pool.give_back(chunks[0]);
         // As if a thread that is gone had been about to store the chunk of a place.
-        let lost = pool.slots[1].chunk.swap(std::ptr::null_mut(), Ordering::Relaxed);
+        let lost = pool.slots[1]
+            .chunk
+            .swap(std::ptr::null_mut(), Ordering::Relaxed);
         assert!(pool.charge(1));
         pool.reset_after_fork();
         assert_eq!(pool.used(), 0);

@@ -25,8 +25,8 @@ struct Anchor {
     unix_ns: AtomicU64,
     rate: AtomicU64,
     origin: AtomicU64,
-    /// The last reading it is good for.
-    until: AtomicU64,
+    /// How many ticks from its origin on it is good for.
+    span: AtomicU64,
 }
 
 /// Anchors, used in turn. One that is being read is overwritten only after as many seconds as there are anchors.
@@ -35,7 +35,7 @@ static ANCHORS: [Anchor; 64] = [const {
         unix_ns: AtomicU64::new(0),
         rate: AtomicU64::new(0),
         origin: AtomicU64::new(0),
-        until: AtomicU64::new(0),
+        span: AtomicU64::new(0),
     }
 }; 64];
 
@@ -48,13 +48,40 @@ struct Calibration {
     origin: u64,
     first_ticks: u64,
     first_monotonic_ns: u64,
+    /// Where the present anchor was taken.
+    last_ticks: u64,
+    last_monotonic_ns: u64,
     next_anchor: usize,
+}
+
+impl Calibration {
+    /// Begins anew at this moment.
+    fn begin(&mut self, ticks: u64, monotonic_ns: u64) {
+        self.origin = ticks.saturating_sub(1 << 20);
+        self.first_ticks = ticks;
+        self.first_monotonic_ns = monotonic_ns;
+        self.last_ticks = ticks;
+        self.last_monotonic_ns = monotonic_ns;
+    }
+
+    /// Whether the counter went on as the monotonic clock did since the last anchor. It does not where the machine slept:
+    /// one of them stops then, or the counter starts again.
+    fn still_holds(&self, line: &Line, ticks: u64, monotonic_ns: u64) -> bool {
+        let Some(passed) = ticks.checked_sub(self.last_ticks) else {
+            return false;
+        };
+        let by_counter = (u128::from(passed) * u128::from(line.rate) >> 64) as u64;
+        let by_clock = monotonic_ns.saturating_sub(self.last_monotonic_ns);
+        by_counter.abs_diff(by_clock) <= by_clock / 1000 + SETTLE_NS
+    }
 }
 
 static CALIBRATION: Mutex<Calibration> = Mutex::new(Calibration {
     origin: 0,
     first_ticks: 0,
     first_monotonic_ns: 0,
+    last_ticks: 0,
+    last_monotonic_ns: 0,
     next_anchor: 0,
 });
 
@@ -106,9 +133,7 @@ pub(crate) fn prepare() {
         return;
     }
     let (ticks, _, monotonic_ns) = read_all(4);
-    calibration.origin = ticks.saturating_sub(1 << 20);
-    calibration.first_ticks = ticks;
-    calibration.first_monotonic_ns = monotonic_ns;
+    calibration.begin(ticks, monotonic_ns);
     MODE.store(COUNTER, Ordering::Release);
 }
 
@@ -143,20 +168,31 @@ fn read_all(tries: u32) -> (u64, u64, u64) {
 #[cold]
 #[inline(never)]
 fn reanchor() {
-    let mut calibration = CALIBRATION.lock().unwrap_or_else(|e| e.into_inner());
-    let ticks = counter();
-    if line().is_some_and(|line| ticks <= line.until) {
-        return;
-    }
-    let Some(line) = measure(&calibration, 4) else {
+    let Ok(mut calibration) = CALIBRATION.try_lock() else {
+        // Another thread is at it; the present anchor is good enough meanwhile.
         return;
     };
+    let present = line();
+    if present.is_some_and(|line| line.covers(counter())) {
+        return;
+    }
+    let (ticks, unix_ns, monotonic_ns) = read_all(4);
+    if present.is_some_and(|line| !calibration.still_holds(&line, ticks, monotonic_ns)) {
+        CURRENT.store(std::ptr::null_mut(), Ordering::Release);
+        return calibration.begin(ticks, monotonic_ns);
+    }
+    let line = draw_line(&calibration, (ticks, unix_ns, monotonic_ns));
+    if monotonic_ns < calibration.first_monotonic_ns + SETTLE_NS {
+        return;
+    }
+    calibration.last_ticks = ticks;
+    calibration.last_monotonic_ns = monotonic_ns;
     let slot = &ANCHORS[calibration.next_anchor % ANCHORS.len()];
     calibration.next_anchor += 1;
     slot.unix_ns.store(line.unix_ns, Ordering::Relaxed);
     slot.rate.store(line.rate, Ordering::Relaxed);
     slot.origin.store(line.origin, Ordering::Relaxed);
-    slot.until.store(line.until, Ordering::Relaxed);
+    slot.span.store(line.span, Ordering::Relaxed);
     CURRENT.store(std::ptr::from_ref(slot).cast_mut(), Ordering::Release);
 }
 
@@ -166,12 +202,16 @@ struct Line {
     unix_ns: u64,
     rate: u64,
     origin: u64,
-    until: u64,
-    /// How long the counter had been observed.
-    elapsed_ns: u64,
+    span: u64,
 }
 
 impl Line {
+    /// Whether the line is good for this reading; not where the counter started again.
+    #[inline(always)]
+    fn covers(self, reading: u64) -> bool {
+        reading.wrapping_sub(self.origin) <= self.span
+    }
+
     #[inline(always)]
     fn at(self, reading: u64) -> u64 {
         let since = u128::from(reading.wrapping_sub(self.origin));
@@ -180,14 +220,9 @@ impl Line {
     }
 }
 
-/// The line through the first reading and the present one; None while these are too close to last.
-fn measure(calibration: &Calibration, tries: u32) -> Option<Line> {
-    let line = draw_line(calibration, tries);
-    (line.elapsed_ns >= SETTLE_NS).then_some(line)
-}
-
-fn draw_line(calibration: &Calibration, tries: u32) -> Line {
-    let (ticks, unix_ns, monotonic_ns) = read_all(tries);
+/// The line through the first reading and this one of counter, wall clock and monotonic clock.
+fn draw_line(calibration: &Calibration, now: (u64, u64, u64)) -> Line {
+    let (ticks, unix_ns, monotonic_ns) = now;
     let elapsed_ns = monotonic_ns
         .saturating_sub(calibration.first_monotonic_ns)
         .max(1);
@@ -201,8 +236,7 @@ fn draw_line(calibration: &Calibration, tries: u32) -> Line {
         unix_ns: 0,
         rate,
         origin: calibration.origin,
-        until: ticks.saturating_add(good_for as u64),
-        elapsed_ns,
+        span: ticks.wrapping_sub(calibration.origin).saturating_add(good_for as u64),
     };
     Line {
         unix_ns: unix_ns.wrapping_sub(line.at(ticks)),
@@ -220,8 +254,7 @@ fn line() -> Option<Line> {
         unix_ns: anchor.unix_ns.load(Ordering::Relaxed),
         rate: anchor.rate.load(Ordering::Relaxed),
         origin: anchor.origin.load(Ordering::Relaxed),
-        until: anchor.until.load(Ordering::Relaxed),
-        elapsed_ns: 0,
+        span: anchor.span.load(Ordering::Relaxed),
     })
 }
 
@@ -245,7 +278,7 @@ impl Settled {
     /// Whether the conversion is good for this reading.
     #[inline(always)]
     pub(crate) fn covers(self, reading: u64) -> bool {
-        reading <= self.0.until
+        self.0.covers(reading)
     }
 
     #[inline(always)]
@@ -259,7 +292,7 @@ impl Settled {
 #[inline]
 pub fn to_unix_ns(start: u64, end: u64) -> (u64, u64) {
     match line() {
-        Some(line) if end <= line.until => (line.at(start), line.at(end)),
+        Some(line) if line.covers(end) => (line.at(start), line.at(end)),
         _ => to_unix_ns_slow(start, end),
     }
 }
@@ -279,7 +312,8 @@ fn to_unix_ns_slow(start: u64, end: u64) -> (u64, u64) {
     reanchor();
     let line = line().unwrap_or_else(|| {
         // Still settling.
-        draw_line(&CALIBRATION.lock().unwrap_or_else(|e| e.into_inner()), 1)
+        let calibration = CALIBRATION.lock().unwrap_or_else(|e| e.into_inner());
+        draw_line(&calibration, read_all(1))
     });
     (line.at(start), line.at(end))
 }

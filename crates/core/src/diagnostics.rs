@@ -46,7 +46,10 @@ thread_local! {
 /// codomyrmex_core::diagnostics::set_hook(|kind, message| eprintln!("tracing {kind:?}: {message}"));
 /// ```
 pub fn set_hook(hook: impl Fn(Kind, &str) + Send + Sync + 'static) {
-    *HOOK.lock().unwrap_or_else(|e| e.into_inner()) = Some(Arc::new(hook));
+    let hook: Hook = Arc::new(hook);
+    let before = HOOK.lock().unwrap_or_else(|e| e.into_inner()).replace(hook);
+    // Dropping it may run the user's code, which may want to say something.
+    drop(before);
     SAID.store(0, Ordering::Relaxed);
 }
 

@@ -10,6 +10,8 @@ use crate::pipeline::Pipeline;
 
 /// A batch takes no more bytes than this, except for one span that is larger.
 const BATCH_BYTES: usize = 64 << 10;
+/// The shortest interval that is not a busy loop.
+const LEAST_INTERVAL: Duration = Duration::from_millis(1);
 /// How long a finished span waits in its ring where no interval is asked for.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -34,7 +36,7 @@ struct State {
 impl Drain {
     pub(crate) fn new(interval: Option<Duration>) -> Self {
         Self {
-            interval,
+            interval: interval.map(|interval| interval.max(LEAST_INTERVAL)),
             state: Mutex::default(),
             changed: Condvar::new(),
             waits: AtomicBool::new(false),

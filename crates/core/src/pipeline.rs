@@ -187,12 +187,7 @@ impl Pipeline {
     /// Looks after a span that did not simply go into the chunk at hand; where it is not in the ring, `field` is the span.
     #[cold]
     #[inline(never)]
-    pub(crate) fn after_append(
-        &self,
-        appended: Appended,
-        ring: &Ring,
-        field: Vec<u8>,
-    ) {
+    pub(crate) fn after_append(&self, appended: Appended, ring: &Ring, field: Vec<u8>) {
         match appended {
             Appended::Here => {}
             Appended::NewChunk => {
@@ -508,10 +503,7 @@ impl Pipeline {
             // Leaked, so that no later ring has the address by which an open span of the parent's knows its own.
             std::mem::forget(ring);
         }
-        self.aside
-            .lock()
-            .unwrap_or_else(|e| e.into_inner())
-            .clear();
+        self.aside.lock().unwrap_or_else(|e| e.into_inner()).clear();
         self.pool.reset_after_fork();
         self.gather.reset_after_fork();
         self.limit.store(0, Ordering::Relaxed);
