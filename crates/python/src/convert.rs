@@ -102,6 +102,8 @@ pub(crate) fn value(value: &Bound<'_, PyAny>) -> Value {
 /// The attributes of an event or a link.
 pub(crate) fn attributes(dict: &Bound<'_, PyDict>) -> Vec<(String, Value)> {
     let mut left = VALUES;
+    // The dict may be changed by the `str` of a value: a copy is walked.
+    let Ok(dict) = dict.copy() else { return Vec::new() };
     dict.iter().map(|(key, value)| (text(&key), branch(&value, DEPTH, &mut left))).collect()
 }
 

@@ -1,9 +1,10 @@
 //! The user's own code at the start and the end of a span: an object with any of `on_start`, `on_ending`, `on_end`.
 
+use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 
 use crate::lanes::swallow;
-use crate::span::SpanObject;
+use crate::span::{RECORDING, SpanObject};
 use crate::tracer::Tracer;
 
 /// Calls a hook that the object need not have; None where it has none or it raised.
@@ -33,18 +34,19 @@ fn with_span(span: &SpanObject, then: impl for<'py> FnOnce(Bound<'py, PyAny>) ->
     Python::attach(|py| then(unsafe { Bound::from_borrowed_ptr(py, span.as_ptr()) }))
 }
 
-/// `on_start(span, parent)`: the parent is the current span, or None.
+/// `on_start(span, parent)`: the parent is a Span, a SpanContext or None; takes over the reference to it, which may be null.
+///
+/// # Safety
+/// The thread is attached and has no exception set; the span is alive.
 #[cold]
-pub(crate) fn on_start(span: &SpanObject, tracer: &Tracer) {
-    if !span.has(crate::span::RECORDING) {
-        return;
-    }
-    with_span(span, |span| {
-        let py = span.py();
-        // SAFETY: attached; the reference is owned.
-        let parent = unsafe { Bound::from_owned_ptr_or_opt(py, crate::current::get()) };
-        let parent = parent.unwrap_or_else(|| py.None().into_bound(py));
-        call(&span, tracer, "on_start", Some(parent));
+pub(crate) unsafe fn on_start(span: &SpanObject, tracer: &Tracer, parent: *mut PyObject) {
+    with_span(span, |shown| {
+        let py = shown.py();
+        // SAFETY: the reference is owned here.
+        let parent = unsafe { Bound::from_owned_ptr_or_opt(py, parent) };
+        if span.has(RECORDING) {
+            call(&shown, tracer, "on_start", Some(parent.unwrap_or_else(|| py.None().into_bound(py))));
+        }
         true
     });
 }

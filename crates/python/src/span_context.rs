@@ -152,6 +152,8 @@ impl SpanContext {
 fn read_baggage(value: &Bound<'_, PyAny>) -> Baggage {
     let mut baggage = Baggage::new();
     let mut read = |dict: &Bound<'_, PyDict>| {
+        // The dict may be changed by the `str` of a value: a copy is walked.
+        let Ok(dict) = dict.copy() else { return };
         for (key, value) in dict.iter() {
             baggage.insert(convert::text(&key), convert::text(&value));
         }

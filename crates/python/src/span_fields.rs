@@ -94,7 +94,8 @@ fn from_context<'py>(span: &Bound<'py, PyAny>, field: &str) -> PyResult<Bound<'p
     let object = SpanObject::borrow(span);
     let py = span.py();
     match object.context.get(py) {
-        Some(context) => context.getattr(field),
+        // Somebody may have assigned something else than a SpanContext.
+        Some(context) => Ok(context.getattr(field).unwrap_or_else(|_| py.None().into_bound(py))),
         None => {
             let context = SpanContext::of_ids(
                 py,

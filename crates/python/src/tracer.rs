@@ -210,9 +210,9 @@ impl Tracer {
             if let Some(attributes) = attributes {
                 attributes::take_mapping(span, attributes.as_ptr());
             }
-            match parent {
+            match &parent {
                 _ if root => hot::begin(span, tracer, None),
-                Some(parent) => match SpanObject::of(&parent) {
+                Some(parent) => match SpanObject::of(parent) {
                     Some(parent) => hot::begin_under(span, tracer, parent),
                     None => inherit::begin(span, tracer, parent.as_ptr()),
                 },
@@ -226,7 +226,12 @@ impl Tracer {
                 crate::links::add_all(&made, &links);
             }
             if tracer.has_hooks() {
-                crate::hooks::on_start(span, tracer);
+                let over = match parent {
+                    _ if root => std::ptr::null_mut(),
+                    Some(parent) => parent.into_ptr(),
+                    None => crate::current::get(),
+                };
+                crate::hooks::on_start(span, tracer, over);
             }
             Ok(made)
         }

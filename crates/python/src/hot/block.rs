@@ -39,6 +39,9 @@ pub(crate) unsafe fn enter_block(span: &SpanObject) {
     unsafe {
         if span.phase.get() == PENDING {
             begin_here(span);
+            if let Some(tracer) = span.tracer().filter(|tracer| tracer.has_hooks()) {
+                crate::hooks::on_start(span, tracer, current::get());
+            }
         }
         if span.phase.get() == OPEN && !span.has(ENTERED) {
             current::enter(span);
@@ -83,9 +86,6 @@ pub(crate) unsafe fn begin_here(span: &SpanObject) {
         } else {
             begin_under(span, tracer, SpanObject::from_ptr(parent));
             ffi::Py_DECREF(parent);
-        }
-        if tracer.has_hooks() {
-            crate::hooks::on_start(span, tracer);
         }
     }
 }

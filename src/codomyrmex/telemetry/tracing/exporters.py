@@ -83,9 +83,11 @@ class ConsoleExporter(SpanExporter):
             _write(_native.json_text(spans, self.pretty))
 
     def _add(self, span: Span) -> None:
-        self._traces.setdefault(span.trace_id, []).append(span)
-        if span.parent_span_id is None or len(self._traces[span.trace_id]) >= _LARGEST_TREE:
-            self._draw(self._traces.pop(span.trace_id))
+        # Somebody may have assigned anything as the id.
+        trace_id = span.trace_id if type(span.trace_id) is str else ""
+        self._traces.setdefault(trace_id, []).append(span)
+        if span.parent_span_id is None or len(self._traces[trace_id]) >= _LARGEST_TREE:
+            self._draw(self._traces.pop(trace_id))
 
     def _draw(self, spans: list[Span]) -> None:
         colour = bool(getattr(sys.stdout, "isatty", bool)())

@@ -1,0 +1,263 @@
+"""The end of a process, forks, signals and the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import codomyrmex.telemetry.tracing as package
+from codomyrmex.telemetry.tracing import InMemoryExporter, NullExporter, Tracer, get_current_span
+
+HERE = str(Path(package.__file__).parents[3])
+
+
+def run(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PYTHONPATH": HERE, "PATH": os.environ.get("PATH", "")} | environment,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def names(out):
+    return [json.loads(line)["name"] for line in out.splitlines()]
+
+
+SPANS = """
+from codomyrmex.telemetry.tracing import *
+tracer = Tracer("t", ConsoleExporter(pretty=False))
+for number in range(13):
+    with tracer.span(f"s{number}"):
+        pass
+"""
+
+
+def test_the_rest_goes_out_at_exit():
+    code, out, err = run(SPANS)
+    assert (code, err) == (0, "")
+    assert names(out) == [f"s{number}" for number in range(13)]
+
+
+def test_also_after_an_exception_and_sys_exit():
+    for ending, expected in (("raise ValueError('x')", 1), ("import sys; sys.exit(3)", 3)):
+        code, out, _ = run(SPANS + ending)
+        assert code == expected
+        assert len(names(out)) == 13
+
+
+def test_a_tracer_that_nobody_holds_exports_at_exit():
+    code, out, err = run(SPANS + "del tracer\nimport gc; gc.collect()")
+    assert (code, err) == (0, "")
+    assert len(names(out)) == 13
+
+
+def test_open_spans_do_not_disturb_the_exit():
+    code, _, err = run(SPANS + "left = tracer.span('open'); left.__enter__()\nimport sys\nsys.left = left")
+    assert (code, err) == (0, "")
+
+
+def test_an_exporter_that_raises_at_exit():
+    code, _, err = run(
+        "from codomyrmex.telemetry.tracing import *\n"
+        "class Broken:\n"
+        "    def export(self, spans): raise RuntimeError('broken')\n"
+        "tracer = Tracer('t', Broken())\n"
+        "with tracer.span('a'): pass\n"
+    )
+    assert code == 0
+    assert "Traceback" not in err
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+def in_a_child(work):
+    """What `work` returns in a forked child, as JSON."""
+    import warnings
+
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # Python warns of forks beside threads; that is what is tested.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.write(writing, json.dumps(work()).encode())
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writing)
+    answer = b""
+    while part := os.read(reading, 65536):
+        answer += part
+    os.close(reading)
+    assert os.waitpid(child, 0)[1] == 0
+    return json.loads(answer)
+
+
+@needs_fork
+def test_a_forked_child_starts_from_zero_and_exports_its_own():
+    memory = InMemoryExporter()
+    tracer = Tracer("t", memory)
+    with tracer.span("before"):
+        pass
+
+    with tracer.span("open") as opened:
+
+        def work():
+            assert get_current_span() is opened
+            with tracer.span("child") as child:
+                pass
+            opened.finish()
+            tracer.flush()
+            stats = tracer.stats()
+            return {
+                "names": [span.name for span in memory.spans],
+                "parent": child.parent_span_id,
+                "span": child.span_id,
+                "recorded": stats.recorded,
+                "balanced": stats.balanced,
+            }
+
+        first = in_a_child(work)
+        second = in_a_child(work)
+    assert first["names"] == second["names"] == ["child"]
+    assert first["parent"] == second["parent"] == opened.span_id
+    assert first["span"] != second["span"]
+    assert first["recorded"] == 1
+    assert first["balanced"]
+    tracer.flush()
+    assert [span.name for span in memory.spans] == ["before", "open"]
+    assert tracer.stats().balanced
+
+
+@needs_fork
+def test_a_fork_with_an_exporter_of_bytes():
+    null = NullExporter()
+    tracer = Tracer("t", null)
+    for _ in range(100):
+        with tracer.span("before"):
+            pass
+    tracer.flush()
+
+    def work():
+        for _ in range(30):
+            with tracer.span("child"):
+                pass
+        done = tracer.force_flush(10)
+        stats = tracer.stats()
+        return [done, stats.started, stats.balanced, null.span_count]
+
+    done, started, balanced, count = in_a_child(work)
+    assert (done, started, balanced) == (True, 30, True)
+    assert count - 100 == 30
+    with tracer.span("after"):
+        pass
+    tracer.flush()
+    assert null.span_count == 101
+    assert tracer.stats().balanced
+
+
+@needs_fork
+def test_multiprocessing_with_fork():
+    import multiprocessing
+    import warnings
+
+    tracer = Tracer("t", InMemoryExporter())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process = multiprocessing.get_context("fork").Process(target=_spans, args=(tracer,))
+        process.start()
+        process.join(30)
+    assert process.exitcode == 0
+
+
+def _spans(tracer):
+    for _ in range(25):
+        with tracer.span("x"):
+            pass
+    tracer.flush()
+    assert tracer.stats().exporters[0].exported == 25
+
+
+def test_ctrl_c_inside_an_exporter_reaches_the_application():
+    code, out, err = run(
+        "from codomyrmex.telemetry.tracing import *\n"
+        "class Slow:\n"
+        "    def export(self, spans): raise KeyboardInterrupt\n"
+        "tracer = Tracer('t', Slow())\n"
+        "try:\n"
+        "    for _ in range(10):\n"
+        "        with tracer.span('a'): pass\n"
+        "    for _ in range(1000): pass\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    assert (code, out, err) == (0, "interrupted\n", "")
+
+
+def test_ctrl_c_while_flush_waits():
+    code, out, err = run(
+        "import os, signal, threading\n"
+        "from codomyrmex.telemetry.tracing import *\n"
+        "entered, go_on = threading.Event(), threading.Event()\n"
+        "class Slow:\n"
+        "    def export(self, spans):\n"
+        "        entered.set()\n"
+        "        go_on.wait(30)\n"
+        "tracer = Tracer('t', Slow(), batch_size=1)\n"
+        "def work():\n"
+        "    with tracer.span('a'): pass\n"
+        "thread = threading.Thread(target=work)\n"
+        "thread.start()\n"
+        "entered.wait()\n"
+        "threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "try:\n"
+        "    tracer.flush()\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+        "go_on.set()\n"
+        "thread.join()\n"
+    )
+    assert (code, out, err) == (0, "interrupted\n", "")
+
+
+ONE = "from codomyrmex.telemetry.tracing import *\nwith Tracer('t').span('a', k=1): pass\n"
+
+
+def test_without_an_exporter_the_console_is_used():
+    code, out, err = run(ONE)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["name"] == "a"
+    assert out.startswith("{\n")
+
+
+@pytest.mark.parametrize("name", ["CODOMYRMEX_TRACES_EXPORTER", "OTEL_TRACES_EXPORTER"])
+def test_the_environment_chooses_the_exporter(name):
+    assert run(ONE, **{name: "none"}) == (0, "", "")
+    assert run(ONE, **{name: "null"}) == (0, "", "")
+    code, out, err = run(ONE, **{name: "console"})
+    assert (code, json.loads(out)["name"], err) == (0, "a", "")
+
+
+def test_the_environment_names_the_service():
+    _, out, _ = run(ONE, CODOMYRMEX_SERVICE_NAME="from outside")
+    assert json.loads(out)["attributes"]["service.name"] == "from outside"
+
+
+def test_the_environment_chooses_the_sampler():
+    assert run(ONE, OTEL_TRACES_SAMPLER="always_off") == (0, "", "")
+
+
+def test_an_unknown_variable_is_reported_with_the_nearest_known():
+    _, _, err = run(ONE, CODOMYRMEX_TRACES_EXPORTR="none")
+    assert "CODOMYRMEX_TRACES_EXPORTER" in err
