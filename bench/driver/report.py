@@ -139,8 +139,7 @@ def rust_parts(run: RustRun) -> list[str]:
         peers = {peer: name for peer, name in RUST_NAMES.items() if peer != "floor"}
         cases = {"linked": "linked, not used", "startup": "tracer set up, one span"}
         parts += [
-            "Start-up added to a binary that does nothing, times ours; "
-            "in brackets ms, least / lower quartile.\n",
+            "Start-up added to a binary that does nothing, times ours; in brackets ms, least / median.\n",
             comparison(run.startup, cases, peers, "codomyrmex", "ms"),
         ]
     if run.memory:
@@ -178,7 +177,7 @@ def python_parts(run: PythonRun) -> list[str]:
     if run.imports:
         peers = {peer: name for peer, name in PYTHON_NAMES.items() if peer != "noop"}
         parts += [
-            "Import over bare Python, times ours; in brackets ms, least / lower quartile.\n",
+            "Import over bare Python, times ours; in brackets ms, least / median.\n",
             comparison(run.imports, {"import": "import"}, peers, "codomyrmex", "ms"),
         ]
     return parts

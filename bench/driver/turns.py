@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
 from driver.figures import Figure
 from driver.plan import Plan, say
@@ -130,17 +131,12 @@ def launch(
     finally:
         os.sched_setaffinity(0, own)
     # The first start reads the files from disk.
-    quick = {peer: lower_quartile(times[1:]) for peer, times in took.items()}
+    middle = {peer: median(times[1:]) for peer, times in took.items()}
     least = {peer: min(times[1:]) for peer, times in took.items()}
     return {
         peer: Figure(
-            [max(quick[peer] - quick[base], RESOLUTION_MS)], max(least[peer] - least[base], RESOLUTION_MS)
+            [max(middle[peer] - middle[base], RESOLUTION_MS)], max(least[peer] - least[base], RESOLUTION_MS)
         )
         for peer in commands
         if peer != base
     }
-
-
-def lower_quartile(times: list[float]) -> float:
-    """Of process starts, which are disturbed in one direction only."""
-    return sorted(times)[len(times) // 4]
