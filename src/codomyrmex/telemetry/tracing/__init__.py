@@ -1,4 +1,5 @@
-"""Distributed tracing: spans, their context across threads, tasks and processes, and where they go.
+"""
+Distributed tracing: spans, their context across threads, tasks and processes, and where they go.
 
 >>> from codomyrmex.telemetry.tracing import InMemoryExporter, Tracer
 >>> memory = InMemoryExporter()

@@ -13,7 +13,8 @@ __all__ = ["ConsoleExporter", "InMemoryExporter", "NullExporter", "SpanExporter"
 
 
 class SpanExporter(abc.ABC):
-    """Takes finished spans somewhere.
+    """
+    Takes finished spans somewhere.
 
     `export` gets a list of finished `Span` objects that is its own to keep, in batches of ten of one tracer, on the
     thread that finished the tenth, or on the one that flushes. Calls to one exporter never overlap, and no lock is held
@@ -64,7 +65,8 @@ class InMemoryExporter(SpanExporter):
 
 
 class ConsoleExporter(SpanExporter):
-    """Prints finished spans to standard output.
+    """
+    Prints finished spans to standard output.
 
     As indented JSON, with `pretty=False` as one line a span, with `tree=True` as drawn trees: one for each trace, when
     its first span has ended. Control and bidirectional characters are shown escaped, secrets are redacted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+
 from codomyrmex.telemetry.tracing import _native
 from codomyrmex.telemetry.tracing._native import Span, SpanContext
 
@@ -56,14 +57,14 @@ class _Fields:
             twin = dataclasses.make_dataclass(
                 "Twin", [(name, kind, field(default)) for name, (kind, default) in self._given.items()]
             )
-            self._fields = twin.__dataclass_fields__
+            self._fields = {field.name: field for field in dataclasses.fields(twin)}
         return self._fields
 
 
 _REQUIRED = object()
 
 
-def _like_a_dataclass(native: Any, **fields: tuple[str, Any]) -> None:
+def _like_a_dataclass(native: Any, /, **fields: tuple[str, Any]) -> None:
     native.__dataclass_fields__ = _Fields(**fields)
     native.__match_args__ = tuple(fields)
 

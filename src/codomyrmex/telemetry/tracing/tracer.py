@@ -20,7 +20,8 @@ __all__ = ["Tracer", "get_current_span", "get_tracer", "reset_tracers", "trace"]
 
 
 def get_tracer(name: str = "default", exporter: SpanExporter | None = None) -> Tracer:
-    """The tracer of this name, made on the first call.
+    """
+    The tracer of this name, made on the first call.
 
     Its exporter is that of the first call; another one later is warned of and not used.
     """
@@ -59,7 +60,8 @@ if TYPE_CHECKING:
 else:
 
     def trace(name=None, kind=SpanKind.INTERNAL, tracer_name="default"):
-        """Trace every call of a function, method, coroutine function, generator or async generator.
+        """
+        Trace every call of a function, method, coroutine function, generator or async generator.
 
         Used as `@trace`, `@trace("name")` or `@trace(name=…, kind=…, tracer_name=…)`. The span covers the body, and is named
         after the function unless a name is given.

@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from codomyrmex.telemetry.tracing import ConsoleExporter, InMemoryExporter, NullExporter, Span, SpanContext, SpanKind, Tracer
+from codomyrmex.telemetry.tracing import (
+    ConsoleExporter,
+    InMemoryExporter,
+    NullExporter,
+    Span,
+    SpanContext,
+    SpanKind,
+    Tracer,
+)
 
 
 class NoText:
@@ -204,7 +212,13 @@ def test_lone_surrogates_are_kept_for_objects_and_replaced_for_bytes(tracer, cap
 
 def test_methods_of_an_unfinished_tracer():
     tracer = Tracer.__new__(Tracer)
-    for call in (tracer.flush, tracer.shutdown, tracer.stats, lambda: tracer.span("a"), lambda: tracer.start_span("a")):
+    for call in (
+        tracer.flush,
+        tracer.shutdown,
+        tracer.stats,
+        lambda: tracer.span("a"),
+        lambda: tracer.start_span("a"),
+    ):
         with pytest.raises(RuntimeError, match="__init__"):
             call()
 

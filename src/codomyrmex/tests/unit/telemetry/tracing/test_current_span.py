@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import itertools
 import logging
 import threading
 
@@ -75,8 +76,10 @@ def test_tasks_see_the_span_that_they_were_made_in(tracer, memory):
 
     asyncio.run(main())
     tracer.flush()
-    parents = {span.name: next((p.name for p in memory.spans if p.span_id == span.parent_span_id), None)
-               for span in memory.spans}
+    parents = {
+        span.name: next((p.name for p in memory.spans if p.span_id == span.parent_span_id), None)
+        for span in memory.spans
+    }
     assert parents == {
         "parent": None,
         "sibling": "parent",
@@ -319,7 +322,7 @@ def test_deep_nesting(tracer, depth):
     spans = [tracer.span(f"s{number}") for number in range(depth)]
     for span in spans:
         span.__enter__()
-    for above, span in zip(spans, spans[1:], strict=False):
+    for above, span in itertools.pairwise(spans):
         assert span.parent_span_id == above.span_id
     for span in reversed(spans):
         assert get_current_span() is span

@@ -398,7 +398,9 @@ def test_inspect_sees_the_kind_of_function_that_it_was():
         traced = trace(function)
         assert [check(traced) for check in checks] == [check(function) for check in checks]
         partial = functools.partial(traced)
-        assert inspect.iscoroutinefunction(partial) == inspect.iscoroutinefunction(functools.partial(function))
+        assert inspect.iscoroutinefunction(partial) == inspect.iscoroutinefunction(
+            functools.partial(function)
+        )
     assert inspect.signature(module_level) == inspect.signature(module_level.__wrapped__)
     assert inspect.unwrap(module_level) is module_level.__wrapped__
     assert inspect.getdoc(module_level) == "Adds."

@@ -337,7 +337,9 @@ def test_control_and_bidirectional_characters_are_escaped(capsys):
 
 
 def test_the_console_takes_spans_made_by_hand(capsys):
-    ConsoleExporter(pretty=False).export([Span("n", SpanContext("trace123", "s"), start_time=1.0, end_time=2.0)])
+    ConsoleExporter(pretty=False).export(
+        [Span("n", SpanContext("trace123", "s"), start_time=1.0, end_time=2.0)]
+    )
     printed = json.loads(capsys.readouterr().out)
     assert (printed["trace_id"], printed["duration_ms"]) == ("trace123", 1000.0)
 

@@ -30,10 +30,18 @@ def full_span():
 
 
 def test_positions_and_keywords():
-    assert SpanContext(span_id="s", trace_id="t", parent_span_id="p", sampled=False, baggage={"k": "v"}) == CONTEXT
+    assert (
+        SpanContext(span_id="s", trace_id="t", parent_span_id="p", sampled=False, baggage={"k": "v"})
+        == CONTEXT
+    )
     span = full_span()
     assert span == Span(**{field: getattr(span, field) for field in Span.__match_args__})
-    assert (span.name, span.context, span.kind, span.status) == ("name", CONTEXT, SpanKind.SERVER, SpanStatus.ERROR)
+    assert (span.name, span.context, span.kind, span.status) == (
+        "name",
+        CONTEXT,
+        SpanKind.SERVER,
+        SpanStatus.ERROR,
+    )
     assert (span.status_message, span.start_time, span.end_time) == ("bad", 1.5, 2.5)
     assert (span.trace_id, span.span_id, span.parent_span_id, span.duration_ms) == ("t", "s", "p", 1000.0)
 
@@ -186,7 +194,12 @@ def test_fields_of_a_tracers_span_are_exported_as_they_stand_at_finish(memory, t
     (exported,) = memory.spans
     assert exported is span
     data = exported.to_dict()
-    assert (data["name"], data["kind"], data["status"], data["status_message"]) == ("b", "client", "error", "odd")
+    assert (data["name"], data["kind"], data["status"], data["status_message"]) == (
+        "b",
+        "client",
+        "error",
+        "odd",
+    )
     assert (data["start_time"], data["end_time"], data["duration_ms"]) == (10.0, 12.0, 2000.0)
     assert data["attributes"] == {"only": 1}
     assert data["events"] == [{"name": "e", "timestamp": 11.0, "attributes": {}}]

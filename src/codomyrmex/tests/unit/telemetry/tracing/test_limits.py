@@ -44,7 +44,10 @@ def test_events_and_their_attributes():
                 if look:
                     assert len(span.events) <= 2
                 span.add_event(f"e{number}", {"a": 1, "b": 2})
-        assert [(event["name"], event["attributes"]) for event in span.events] == [("e0", {"a": 1}), ("e1", {"a": 1})]
+        assert [(event["name"], event["attributes"]) for event in span.events] == [
+            ("e0", {"a": 1}),
+            ("e1", {"a": 1}),
+        ]
 
 
 def test_links():
@@ -56,7 +59,9 @@ def test_links():
 
 
 def test_what_is_over_a_limit_is_counted_on_its_way_to_bytes():
-    tracer = Tracer("t", NullExporter(), limits=Limits(attributes=2, events=1, links=1, attribute_value_length=3))
+    tracer = Tracer(
+        "t", NullExporter(), limits=Limits(attributes=2, events=1, links=1, attribute_value_length=3)
+    )
     with tracer.span("a", a="long text", b=1, c=2, d=3) as span:
         span.add_event("x").add_event("y").add_link(OTHER).add_link(OTHER)
     tracer.flush()

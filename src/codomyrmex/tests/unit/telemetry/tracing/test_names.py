@@ -60,9 +60,21 @@ def test_importing_loads_nothing_heavy():
         "import sys; before = set(sys.modules); import codomyrmex.telemetry.tracing;"
         "print(sorted(set(sys.modules) - before))"
     )
-    loaded = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, env=_environment())
+    loaded = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, env=_environment()
+    )
     assert loaded.returncode == 0, loaded.stderr
-    for heavy in ["typing", "dataclasses", "inspect", "asyncio", "json", "traceback", "logging", "threading", "re"]:
+    for heavy in [
+        "typing",
+        "dataclasses",
+        "inspect",
+        "asyncio",
+        "json",
+        "traceback",
+        "logging",
+        "threading",
+        "re",
+    ]:
         assert f"'{heavy}'" not in loaded.stdout
 
 
@@ -80,5 +92,11 @@ def test_kinds_and_statuses_are_enums():
     assert issubclass(tracing.SpanKind, enum.Enum)
     assert issubclass(tracing.SpanStatus, enum.Enum)
     assert tracing.SpanKind("server") is tracing.SpanKind.SERVER
-    assert [kind.value for kind in tracing.SpanKind] == ["internal", "server", "client", "producer", "consumer"]
+    assert [kind.value for kind in tracing.SpanKind] == [
+        "internal",
+        "server",
+        "client",
+        "producer",
+        "consumer",
+    ]
     assert [status.value for status in tracing.SpanStatus] == ["unset", "ok", "error"]

@@ -203,7 +203,9 @@ def test_finish_is_idempotent_and_what_comes_after_is_ignored_and_counted(tracer
     span.finish()
     end = span.end_time
     span.finish()
-    span.set_attribute("late", 1).set_status(SpanStatus.ERROR).add_event("late").record_exception(ValueError())
+    span.set_attribute("late", 1).set_status(SpanStatus.ERROR).add_event("late").record_exception(
+        ValueError()
+    )
     span.update_name("late")
     with span:
         assert get_current_span() is not span
