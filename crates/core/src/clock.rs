@@ -2,7 +2,7 @@
 //!
 //! A span's start and end are raw processor ticks where the kernel itself trusts the time stamp counter, and clock
 //! readings in nanoseconds everywhere else. Both are turned into nanoseconds since the Unix epoch under one anchor, at
-//! finish. Calibration is lazy: until [`SETTLE_NS`] have passed since the first reading, a conversion interpolates
+//! finish. Calibration is lazy: until a millisecond has passed since the first reading, a conversion interpolates
 //! between that reading and the present one, which is exact to some tens of nanoseconds from the first span on.
 
 use std::sync::Mutex;
@@ -70,7 +70,7 @@ impl Calibration {
         let Some(passed) = ticks.checked_sub(self.last_ticks) else {
             return false;
         };
-        let by_counter = (u128::from(passed) * u128::from(line.rate) >> 64) as u64;
+        let by_counter = ((u128::from(passed) * u128::from(line.rate)) >> 64) as u64;
         let by_clock = monotonic_ns.saturating_sub(self.last_monotonic_ns);
         by_counter.abs_diff(by_clock) <= by_clock / 1000 + SETTLE_NS
     }
@@ -216,7 +216,7 @@ impl Line {
     fn at(self, reading: u64) -> u64 {
         let since = u128::from(reading.wrapping_sub(self.origin));
         self.unix_ns
-            .wrapping_add((since * u128::from(self.rate) >> 64) as u64)
+            .wrapping_add(((since * u128::from(self.rate)) >> 64) as u64)
     }
 }
 
@@ -236,7 +236,9 @@ fn draw_line(calibration: &Calibration, now: (u64, u64, u64)) -> Line {
         unix_ns: 0,
         rate,
         origin: calibration.origin,
-        span: ticks.wrapping_sub(calibration.origin).saturating_add(good_for as u64),
+        span: ticks
+            .wrapping_sub(calibration.origin)
+            .saturating_add(good_for as u64),
     };
     Line {
         unix_ns: unix_ns.wrapping_sub(line.at(ticks)),

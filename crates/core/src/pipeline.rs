@@ -200,7 +200,6 @@ impl Pipeline {
     }
 
     /// Takes a span that found no room in its thread's chunks.
-
     fn append_aside(&self, ring: &Ring, field: Vec<u8>) {
         ring.books.recorded.bump();
         if field.len() > self.pool.limit() {

@@ -17,6 +17,9 @@ use crate::ring::Ring;
 /// Spare records a thread keeps.
 const SPARE: u32 = 64;
 
+/// A ring of this thread's, with the number of its pipeline.
+type Owned = (u32, Arc<Ring>);
+
 /// One place of the stack of current spans.
 #[derive(Clone, Copy)]
 struct Frame {
@@ -44,7 +47,7 @@ pub(crate) struct ThreadState {
     /// Spare records, each pointing to the next.
     spare: Cell<*mut Record>,
     spares: Cell<u32>,
-    rings: UnsafeCell<ManuallyDrop<Vec<(u32, Arc<Ring>)>>>,
+    rings: UnsafeCell<ManuallyDrop<Vec<Owned>>>,
     /// The ring that was used last, and whose it is.
     ring: Cell<*const Ring>,
     ring_of: Cell<u32>,
