@@ -307,6 +307,31 @@ impl SpanBody {
         {
             return false;
         }
+        self.write_short(bit, key, value)
+    }
+
+    /// As [`set_short`](Self::set_short), for keys whose values may be URLs, where this one has no user information.
+    #[inline(never)]
+    pub(crate) fn set_short_url(
+        &mut self,
+        keys: &PlainKeys,
+        key: &str,
+        value: AttributeValue<'_>,
+    ) -> bool {
+        if key.len() > key_facts::LONGEST {
+            return false;
+        }
+        let hash = key_facts::hash(key);
+        let bit = 1u64 << (hash & 63);
+        self.end < self.short.end
+            && self.seen & bit == 0
+            && keys.has_url(hash, self.short.number)
+            && has_no_user_info(&value)
+            && self.write_short(bit, key, value)
+    }
+
+    #[inline(always)]
+    fn write_short(&mut self, bit: u64, key: &str, value: AttributeValue<'_>) -> bool {
         let Some(room) = self.bytes.get_mut(self.end as usize..) else {
             return false;
         };
@@ -351,10 +376,15 @@ impl SpanBody {
         self.seen |= bit;
         self.attributes += 1;
         let verdict = key_facts::judge(key, &rules.redact);
-        if verdict == Verdict::Plain && !matches!(value, AttributeValue::Value(_)) {
-            if key.len() <= key_facts::LONGEST {
-                keys.insert(hash, rules.short.number);
-            }
+        if key.len() <= key_facts::LONGEST {
+            keys.insert(hash, rules.short.number, verdict);
+        }
+        let harmless = match verdict {
+            Verdict::Plain => !matches!(value, AttributeValue::Value(_)),
+            Verdict::Url => has_no_user_info(&value),
+            Verdict::Secret => false,
+        };
+        if harmless {
             self.push(rules, Field::Span, key, value);
         } else {
             self.push_guarded(rules, Field::Span, verdict, key, value);
@@ -374,7 +404,8 @@ impl SpanBody {
     /// Sets an attribute, on any thread.
     #[inline]
     pub fn set(&mut self, rules: &Rules, key: &str, value: AttributeValue<'_>) {
-        if !self.set_short(thread::state().keys(), key, value) {
+        let keys = thread::state().keys();
+        if !self.set_short(keys, key, value) && !self.set_short_url(keys, key, value) {
             thread::with_keys(|keys| self.set_long(rules, keys, key, value));
         }
     }
@@ -542,6 +573,16 @@ impl SpanBody {
     #[inline(always)]
     pub(crate) fn is_large(&self) -> bool {
         self.bytes.capacity() > KEPT
+    }
+}
+
+/// Whether a value is a plain one in which no URL can have user information.
+#[inline(never)]
+fn has_no_user_info(value: &AttributeValue<'_>) -> bool {
+    match value {
+        AttributeValue::Str(text) => !text.as_bytes().contains(&b'@'),
+        AttributeValue::Int(_) | AttributeValue::Bool(_) | AttributeValue::Double(_) => true,
+        _ => false,
     }
 }
 

@@ -83,6 +83,9 @@ pub(crate) unsafe fn finish_current(pointer: *mut Record) {
         let place = Place((*pointer).place);
         if finish_short(state, pointer) {
             state.pop(place);
+        } else if (*pointer).marks.unsampled_parent && (*pointer).marks.placed {
+            // Unsampled, with nothing to let go of.
+            state.pop(place);
         } else {
             finish_current_otherwise(pointer, None);
         }
@@ -98,12 +101,6 @@ pub(crate) unsafe fn finish_current_otherwise(pointer: *mut Record, end_time: Op
     // SAFETY: by this function's contract.
     unsafe {
         thread::state().pop(Place((*pointer).place));
-        if (*pointer).marks.phase == Phase::Unsampled
-            && (*pointer).marks.placed
-            && (*pointer).inherited.is_none()
-        {
-            return;
-        }
         finish_otherwise(pointer, end_time);
     }
 }

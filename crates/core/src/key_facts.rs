@@ -75,7 +75,8 @@ fn half(bytes: &[u8], at: usize) -> u64 {
     ))
 }
 
-/// A thread's table: hashes of harmless keys, each joined with the number of the rules that found it so.
+/// A thread's table: hashes of keys that are no secret's, each joined with the number of the rules that found it so;
+/// inverted where the value may be a URL.
 pub(crate) struct PlainKeys {
     entries: [u64; ENTRIES],
 }
@@ -92,8 +93,19 @@ impl PlainKeys {
         self.entries[place(hash)] == joined(hash, rules)
     }
 
-    pub(crate) fn insert(&mut self, hash: u64, rules: u32) {
-        self.entries[place(hash)] = joined(hash, rules);
+    /// Whether the key is known as one whose value may be a URL.
+    #[inline(always)]
+    pub(crate) fn has_url(&self, hash: u64, rules: u32) -> bool {
+        self.entries[place(hash)] == !joined(hash, rules)
+    }
+
+    /// Remembers a key that is no secret's.
+    pub(crate) fn insert(&mut self, hash: u64, rules: u32, verdict: Verdict) {
+        self.entries[place(hash)] = match verdict {
+            Verdict::Plain => joined(hash, rules),
+            Verdict::Url => !joined(hash, rules),
+            Verdict::Secret => return,
+        };
     }
 }
 
@@ -136,9 +148,11 @@ mod tests {
         let mut keys = PlainKeys::new();
         let hash = hash("http.method");
         assert!(!keys.has(hash, 1));
-        keys.insert(hash, 1);
+        keys.insert(hash, 1, Verdict::Plain);
         assert!(keys.has(hash, 1));
         assert!(!keys.has(hash, 2));
         assert!(!keys.has(super::hash("http.method2"), 1));
+        keys.insert(hash, 1, Verdict::Url);
+        assert!(!keys.has(hash, 1) && keys.has_url(hash, 1));
     }
 }

@@ -74,7 +74,8 @@ pub(crate) struct Marks {
     pub(crate) explicit_start: bool,
     /// The record belongs to a place of its thread, and stays there.
     pub(crate) placed: bool,
-    pub(crate) unused: bool,
+    /// A child is not sampled either, and there is nothing to inherit but ids and flags.
+    pub(crate) unsampled_parent: bool,
 }
 
 impl Marks {
@@ -87,7 +88,7 @@ impl Marks {
         short_parent: false,
         explicit_start: false,
         placed: false,
-        unused: false,
+        unsampled_parent: false,
     };
     /// Recording, with nothing rare.
     pub(crate) const OPEN: Self = Self {
@@ -99,6 +100,7 @@ impl Marks {
     /// Only carrying a context.
     pub(crate) const UNSAMPLED: Self = Self {
         phase: Phase::Unsampled,
+        unsampled_parent: true,
         ..Self::OVER
     };
 }
@@ -159,13 +161,17 @@ impl Record {
     }
 
     /// Makes it a span that only carries a context.
+    #[inline]
     pub(crate) fn leave_unsampled(&mut self) {
         self.marks = Marks {
             placed: self.marks.placed,
+            unsampled_parent: self.inherited.is_none() && !self.is_sampled(),
             ..Marks::UNSAMPLED
         };
-        self.ring = std::ptr::null();
-        self.body.refuse();
+        if !self.ring.is_null() {
+            self.ring = std::ptr::null();
+            self.body.refuse();
+        }
     }
 
     #[inline(always)]

@@ -55,8 +55,14 @@ impl Handle {
     #[cold]
     #[inline(never)]
     fn set_otherwise(self, key: &str, value: AttributeValue<'_>) {
-        let _hold = diagnostics::hold();
         if let Some(record) = self.recording() {
+            if record
+                .body
+                .set_short_url(thread::state().keys(), key, value)
+            {
+                return;
+            }
+            let _hold = diagnostics::hold();
             let rules = &record.pipeline.rules;
             thread::with_keys(|keys| record.body.set_long(rules, keys, key, value));
             record.marks.short_finish = false;
@@ -130,6 +136,7 @@ impl Handle {
             record.marks.rare = true;
             record.marks.short_finish = false;
             record.marks.short_parent = false;
+            record.marks.unsampled_parent = false;
         }
     }
 }

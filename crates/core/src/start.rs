@@ -26,11 +26,18 @@ use crate::thread::{self, ThreadState};
 #[inline(always)]
 pub(crate) fn start_current(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     let state = thread::state();
-    let (parent, ring) = match short_parent(state, pipeline) {
-        Some(found) => found,
-        None if !pipeline.is_on() => return ptr::null_mut(),
-        None => return start_current_otherwise(pipeline, name),
+    let Some((parent, ring)) = local_parent(state, pipeline) else {
+        if !pipeline.is_on() {
+            return ptr::null_mut();
+        }
+        return start_current_otherwise(pipeline, name);
     };
+    if !parent.marks.short_parent {
+        if parent.marks.unsampled_parent {
+            return start_unsampled(state, ring, pipeline, parent);
+        }
+        return start_current_otherwise(pipeline, name);
+    }
     let record = state.next_place(pipeline);
     // SAFETY: a place's own record is whole, and this thread's alone while nothing is current there.
     fill(
@@ -52,9 +59,10 @@ pub(crate) fn start_current(pipeline: &'static Pipeline, name: &str) -> *mut Rec
 #[inline(always)]
 pub(crate) fn start(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     let state = thread::state();
-    let (parent, ring) = match short_parent(state, pipeline) {
-        Some(found) => found,
-        None => return start_otherwise(pipeline, name),
+    let Some((parent, ring)) =
+        local_parent(state, pipeline).filter(|(parent, _)| parent.marks.short_parent)
+    else {
+        return start_otherwise(pipeline, name);
     };
     let record = state.take_record(pipeline);
     // SAFETY: just taken, so this thread's alone.
@@ -82,9 +90,9 @@ pub(crate) fn enter(record: *mut Record) -> *mut Record {
     record
 }
 
-/// The current span and the ring, where a child can start the short way.
+/// The current span and the ring, where the tracer's rules let a child do as its parent.
 #[inline(always)]
-fn short_parent(
+fn local_parent(
     state: &'static ThreadState,
     pipeline: &'static Pipeline,
 ) -> Option<(&'static Record, &'static Ring)> {
@@ -95,7 +103,7 @@ fn short_parent(
     // SAFETY: a current span's record lives as long as it is in the thread's frames, and is touched by this thread alone
     // meanwhile; callers use the reference before anything else happens on this thread.
     let parent = unsafe { state.top().as_ref() }?;
-    parent.marks.short_parent.then_some((parent, ring))
+    Some((parent, ring))
 }
 
 /// Makes a record an open child of `parent`; the start time is the caller's to set.
@@ -124,11 +132,33 @@ fn fill(
     ring.books.started.bump();
 }
 
+/// As [`start_current`], below an unsampled span that has nothing to inherit but ids and flags.
+#[inline]
+fn start_unsampled(
+    state: &ThreadState,
+    ring: &Ring,
+    pipeline: &'static Pipeline,
+    parent: &Record,
+) -> *mut Record {
+    let pointer = state.next_place(pipeline);
+    // SAFETY: a place's own record is whole, and this thread's alone while nothing is current there.
+    let record = unsafe { &mut *pointer };
+    record.trace_id = parent.trace_id;
+    record.parent_span_id = parent.span_id;
+    record.flags_and_kind = parent.flags_and_kind & TRACE_FLAGS | CHILD;
+    record.span_id = state.random.next_seeded();
+    record.marks.placed = true;
+    record.leave_unsampled();
+    ring.books.unsampled.bump();
+    state.occupy_next(pointer);
+    pointer
+}
+
 /// As [`start_current`], every other way: roots, and spans below an unsampled one, still take their place's record.
 #[inline(never)]
 fn start_current_otherwise(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     let state = thread::state();
-    // SAFETY: as in `short_parent`.
+    // SAFETY: as in `local_parent`.
     let parent = unsafe { state.current().as_ref() };
     let plain = pipeline.plain && parent.is_none_or(|parent| parent.inherited.is_none());
     let Some(ring) = state.ring_at_hand(pipeline).filter(|_| plain) else {
@@ -200,7 +230,7 @@ fn start_otherwise(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     }
     let state = thread::state();
     let ring = state.ring(pipeline);
-    // SAFETY: as in `short_parent`.
+    // SAFETY: as in `local_parent`.
     let parent = unsafe { state.top().as_ref() };
     if parent.is_some_and(|parent| parent.inherited.is_some()) {
         return start_with(pipeline, name, &SpanOptions::new());
@@ -362,8 +392,8 @@ fn pass_through(pipeline: &'static Pipeline, parent: &SpanContext) -> *mut Recor
     record.span_id = parent.span_id.to_word();
     record.parent_span_id = parent.parent_span_id.map_or(0, |id| id.to_word());
     record.flags_and_kind = wire::flags_and_kind(u32::from(parent.trace_flags()), 1);
-    record.leave_unsampled();
     record.inherited = inherit(Some(parent), None);
+    record.leave_unsampled();
     pointer
 }
 

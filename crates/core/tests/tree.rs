@@ -204,3 +204,43 @@ fn errors_and_status_follow_the_rules() {
     );
     assert_eq!(spans[1].events[0].name, "exception");
 }
+
+#[test]
+fn a_tracer_that_is_off_passes_a_sampled_context_to_one_that_is_on() {
+    let (tracer, exporter) = tracer();
+    let off = Tracer::builder("off").disabled(true).build();
+    let remote = SpanContext::new(TraceId::from_bytes([7; 16]), SpanId::from_bytes([8; 8]));
+    let through = off.span_with("through", SpanOptions::new().parent(&remote));
+    assert!(!through.is_recording());
+    tracer.span("on").finish();
+    drop(through);
+    tracer.flush();
+    assert_eq!(
+        exporter.spans()[0].context.parent_span_id,
+        Some(remote.span_id)
+    );
+}
+
+#[test]
+fn children_of_unsampled_spans_are_unsampled_and_carry_what_there_is() {
+    let exporter = InMemoryExporter::new();
+    let tracer = Tracer::builder("shop")
+        .exporter(exporter.clone())
+        .sampler(codomyrmex_core::Sampler::parent_based(
+            codomyrmex_core::Sampler::always_off(),
+        ))
+        .build();
+    let root = tracer.span("root");
+    let child = tracer.span("child");
+    assert_eq!(child.trace_id(), root.trace_id());
+    assert_eq!(child.context().parent_span_id, Some(root.span_id()));
+    assert!(!child.set_attribute("k", 1).is_recording());
+    child.set_baggage("user", "ann");
+    let grandchild = tracer.span("grandchild");
+    assert_eq!(grandchild.context().baggage.get("user"), Some("ann"));
+    drop((grandchild, child, root));
+    tracer.flush();
+    assert_eq!(exporter.spans(), []);
+    let stats = tracer.stats();
+    assert_eq!((stats.started, stats.unsampled), (3, 3));
+}
