@@ -55,7 +55,11 @@ pub(crate) unsafe fn dict(span: &SpanObject) -> *mut PyObject {
             return ptr::null_mut();
         }
         if let Some(tracer) = span.tracer() {
-            check(ffi::PyDict_SetItem(dict, state().service_name, tracer.service_name_ptr()));
+            check(ffi::PyDict_SetItem(
+                dict,
+                state().service_name,
+                tracer.service_name_ptr(),
+            ));
         }
         for at in 0..usize::from(span.pair_count.get()) {
             let Pair { key, value } = span.pair(at);
@@ -85,7 +89,11 @@ pub(crate) unsafe fn set_in_dict(span: &SpanObject, key: *mut PyObject, value: *
     unsafe {
         let dict = ffi::Py_NewRef(span.attributes.as_ptr());
         let exact = ffi::Py_TYPE(key) == &raw mut ffi::PyUnicode_Type;
-        let key = if exact { ffi::Py_NewRef(key) } else { text_of(key) };
+        let key = if exact {
+            ffi::Py_NewRef(key)
+        } else {
+            text_of(key)
+        };
         if key.is_null() {
             ffi::Py_DECREF(dict);
             return dropped(span);
@@ -107,7 +115,9 @@ pub(crate) unsafe fn set_in_dict(span: &SpanObject, key: *mut PyObject, value: *
 }
 
 unsafe fn over_limit(span: &SpanObject, dict: *mut PyObject, key: *mut PyObject) -> bool {
-    let Some(tracer) = span.tracer() else { return false };
+    let Some(tracer) = span.tracer() else {
+        return false;
+    };
     // SAFETY: the caller owns dict and key.
     unsafe {
         // `service.name` stands in every dict and does not count.

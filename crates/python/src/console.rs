@@ -30,7 +30,11 @@ fn redact_of<'a>(span: &'a Bound<'_, PyAny>) -> &'a Redact {
 pub(crate) fn json_text(spans: &Bound<'_, PyAny>, pretty: bool) -> PyResult<String> {
     let mut text = String::new();
     for span in read(spans)? {
-        text += &if pretty { span.to_json_pretty() } else { span.to_json() };
+        text += &if pretty {
+            span.to_json_pretty()
+        } else {
+            span.to_json()
+        };
         text.push('\n');
     }
     Ok(text)
@@ -40,7 +44,11 @@ pub(crate) fn json_text(spans: &Bound<'_, PyAny>, pretty: bool) -> PyResult<Stri
 #[pyfunction]
 #[pyo3(signature = (spans, width = 80, color = false))]
 pub(crate) fn tree_text(spans: &Bound<'_, PyAny>, width: usize, color: bool) -> PyResult<String> {
-    let style = codomyrmex_draw::Style { width, color, ..codomyrmex_draw::Style::default() };
+    let style = codomyrmex_draw::Style {
+        width,
+        color,
+        ..codomyrmex_draw::Style::default()
+    };
     Ok(codomyrmex_draw::tree(&drawn(&read(spans)?), &style))
 }
 

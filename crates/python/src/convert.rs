@@ -4,7 +4,8 @@ use codomyrmex_core::{AttributeValue, Value};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString,
+    PyTuple,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -103,8 +104,12 @@ pub(crate) fn value(value: &Bound<'_, PyAny>) -> Value {
 pub(crate) fn attributes(dict: &Bound<'_, PyDict>) -> Vec<(String, Value)> {
     let mut left = VALUES;
     // The dict may be changed by the `str` of a value: a copy is walked.
-    let Ok(dict) = dict.copy() else { return Vec::new() };
-    dict.iter().map(|(key, value)| (text(&key), branch(&value, DEPTH, &mut left))).collect()
+    let Ok(dict) = dict.copy() else {
+        return Vec::new();
+    };
+    dict.iter()
+        .map(|(key, value)| (text(&key), branch(&value, DEPTH, &mut left)))
+        .collect()
 }
 
 fn branch(value: &Bound<'_, PyAny>, depth: usize, left: &mut usize) -> Value {
@@ -120,7 +125,9 @@ fn branch(value: &Bound<'_, PyAny>, depth: usize, left: &mut usize) -> Value {
         return Value::Bool(truth.is_true());
     }
     if value.is_instance_of::<PyInt>() {
-        return value.extract::<i64>().map_or_else(|_| Value::Str(digits(value)), Value::Int);
+        return value
+            .extract::<i64>()
+            .map_or_else(|_| Value::Str(digits(value)), Value::Int);
     }
     if let Ok(number) = value.cast::<PyFloat>() {
         return Value::Double(number.value());
@@ -136,8 +143,13 @@ fn branch(value: &Bound<'_, PyAny>, depth: usize, left: &mut usize) -> Value {
             return Value::from("…");
         }
         // The dict may be changed by the `str` of a value: a copy is walked.
-        let Ok(copy) = dict.copy() else { return Value::Str(text(value)) };
-        let pairs = copy.iter().take(*left).map(|(key, value)| (text(&key), branch(&value, depth - 1, left)));
+        let Ok(copy) = dict.copy() else {
+            return Value::Str(text(value));
+        };
+        let pairs = copy
+            .iter()
+            .take(*left)
+            .map(|(key, value)| (text(&key), branch(&value, depth - 1, left)));
         return Value::Map(pairs.collect());
     }
     let is_sequence = value.is_instance_of::<PyList>()
@@ -148,17 +160,30 @@ fn branch(value: &Bound<'_, PyAny>, depth: usize, left: &mut usize) -> Value {
         if depth == 0 || *left == 0 {
             return Value::from("…");
         }
-        let Ok(items) = value.py().get_type::<PyTuple>().call1((value,)) else { return Value::Str(text(value)) };
-        let Ok(items) = items.cast_into::<PyTuple>() else { return Value::Str(text(value)) };
+        let Ok(items) = value.py().get_type::<PyTuple>().call1((value,)) else {
+            return Value::Str(text(value));
+        };
+        let Ok(items) = items.cast_into::<PyTuple>() else {
+            return Value::Str(text(value));
+        };
         let most = *left;
-        return Value::Array(items.iter().take(most).map(|item| branch(&item, depth - 1, left)).collect());
+        return Value::Array(
+            items
+                .iter()
+                .take(most)
+                .map(|item| branch(&item, depth - 1, left))
+                .collect(),
+        );
     }
     Value::Str(text(value))
 }
 
 /// The digits of an integer that 64 bits do not hold; Python may refuse to write very long ones.
 fn digits(value: &Bound<'_, PyAny>) -> String {
-    value.str().map_or_else(|_| "[an integer too large to be written]".to_owned(), |digits| digits.to_string_lossy().into_owned())
+    value.str().map_or_else(
+        |_| "[an integer too large to be written]".to_owned(),
+        |digits| digits.to_string_lossy().into_owned(),
+    )
 }
 
 /// A tree as a Python value.
@@ -171,7 +196,10 @@ pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'
         Value::Double(number) => PyFloat::new(py, *number).into_any(),
         Value::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
         Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(|item| to_python(py, item)).collect::<PyResult<_>>()?;
+            let items: Vec<_> = items
+                .iter()
+                .map(|item| to_python(py, item))
+                .collect::<PyResult<_>>()?;
             PyList::new(py, items)?.into_any()
         }
         Value::Map(pairs) => {

@@ -184,7 +184,11 @@ unsafe fn enter_slowly(span: &SpanObject, place: *mut PyObject) {
                 return ffi::Py_DECREF(place);
             }
         }
-        let before = if place.is_null() { place } else { standing(place) };
+        let before = if place.is_null() {
+            place
+        } else {
+            standing(place)
+        };
         let context = install(ffi::Py_NewRef(span.as_ptr()), place, 1);
         if context.is_null() {
             // Without memory the span is not current, and nothing else happens.
@@ -214,10 +218,10 @@ unsafe fn install(span: *mut PyObject, old: *mut PyObject, entered: u32) -> *mut
             ffi::Py_XDECREF(old);
             return ptr::null_mut();
         }
-        (&raw mut (*fresh).current).write(Slot::EMPTY);
-        (&raw mut (*fresh).map).write(Slot::EMPTY);
+        (&raw mut (*fresh).current).write(Slot::empty());
+        (&raw mut (*fresh).map).write(Slot::empty());
         (&raw mut (*fresh).node).write(Cell::new(ptr::null_mut()));
-        (&raw mut (*fresh).owner).write(Slot::EMPTY);
+        (&raw mut (*fresh).owner).write(Slot::empty());
         (&raw mut (*fresh).entered).write(Cell::new(entered));
         (&raw mut (*fresh).uses).write(Cell::new(0));
         (*fresh).current.fill(span);
@@ -258,7 +262,11 @@ unsafe fn claim(place: *mut PyObject) -> *mut PyObject {
         }
         // A context holds its map, and perhaps the context that was left for it.
         let map = find(context, |object| ffi::PyContext_CheckExact(object) == 0);
-        let node = if map.is_null() { map } else { holder(map, place) };
+        let node = if map.is_null() {
+            map
+        } else {
+            holder(map, place)
+        };
         if !node.is_null() {
             here.map.put(ffi::Py_NewRef(map));
             here.node.set(node);
@@ -284,7 +292,9 @@ unsafe fn holder(map: *mut PyObject, place: *mut PyObject) -> *mut PyObject {
             let name = std::ffi::CStr::from_ptr((*ffi::Py_TYPE(object)).tp_name);
             name.to_bytes().starts_with(b"hamt")
         };
-        find(root, |child| is_node(child) && !find(child, |object| object == place).is_null())
+        find(root, |child| {
+            is_node(child) && !find(child, |object| object == place).is_null()
+        })
     }
 }
 
@@ -294,7 +304,10 @@ unsafe fn find(holder: *mut PyObject, wanted: impl Fn(*mut PyObject) -> bool) ->
         wanted: F,
         found: *mut PyObject,
     }
-    unsafe extern "C" fn visit<F: Fn(*mut PyObject) -> bool>(object: *mut PyObject, search: *mut c_void) -> c_int {
+    unsafe extern "C" fn visit<F: Fn(*mut PyObject) -> bool>(
+        object: *mut PyObject,
+        search: *mut c_void,
+    ) -> c_int {
         // SAFETY: `search` is the struct below.
         let search = unsafe { &mut *search.cast::<Search<F>>() };
         if !(search.wanted)(object) {
@@ -306,7 +319,10 @@ unsafe fn find(holder: *mut PyObject, wanted: impl Fn(*mut PyObject) -> bool) ->
     fn visitor<F: Fn(*mut PyObject) -> bool>(_: &Search<F>) -> ffi::visitproc {
         visit::<F>
     }
-    let mut search = Search { wanted, found: ptr::null_mut() };
+    let mut search = Search {
+        wanted,
+        found: ptr::null_mut(),
+    };
     // SAFETY: the holder is alive; the visitor only looks.
     unsafe {
         if let Some(traverse) = (*ffi::Py_TYPE(holder)).tp_traverse {
@@ -355,7 +371,11 @@ unsafe fn leave_slowly(span: &SpanObject, place: *mut PyObject) {
         let at_home = !here.is_null() && here == home;
         ffi::Py_XDECREF(here);
         ffi::Py_XDECREF(home);
-        let top = if place.is_null() { place } else { Place::from_ptr(place).current.as_ptr() };
+        let top = if place.is_null() {
+            place
+        } else {
+            Place::from_ptr(place).current.as_ptr()
+        };
         if top == span.as_ptr() {
             let before = ffi::Py_XNewRef(span.before.as_ptr());
             if !Place::from_ptr(place).is_ours() {
@@ -407,7 +427,11 @@ unsafe fn context_here() -> *mut PyObject {
     // SAFETY: the thread is attached. The value set is the one that stands there, and where there was none it is taken back.
     unsafe {
         let place = place();
-        let value = if place.is_null() { ffi::Py_None() } else { place };
+        let value = if place.is_null() {
+            ffi::Py_None()
+        } else {
+            place
+        };
         let token = ffi::PyContextVar_Set(state().current, value);
         let mut context = ptr::null_mut();
         if token.is_null() {
@@ -440,7 +464,11 @@ unsafe fn behind(found: *mut PyObject) -> *mut PyObject {
     found
 }
 
-unsafe extern "C" fn traverse(object: *mut PyObject, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+unsafe extern "C" fn traverse(
+    object: *mut PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
     // SAFETY: the collector calls this with a live place.
     unsafe {
         let place = Place::from_ptr(object);

@@ -16,7 +16,7 @@ use crate::driven::{self, Kind};
 use crate::heap_type::{Args, Slot, TypeBuilder, guard, method};
 use crate::hot;
 use crate::module::state;
-use crate::span::{self, Pair, PENDING, SpanObject};
+use crate::span::{self, PENDING, Pair, SpanObject};
 use crate::{attributes, kind};
 
 unsafe extern "C" {
@@ -181,7 +181,11 @@ pub(crate) fn with_raised(then: impl FnOnce(*mut PyObject)) {
         if !traceback.is_null() && !value.is_null() {
             ffi::PyException_SetTraceback(value, traceback);
         }
-        then(if value.is_null() { ffi::Py_None() } else { value });
+        then(if value.is_null() {
+            ffi::Py_None()
+        } else {
+            value
+        });
         ffi::PyErr_Restore(class, value, traceback);
     }
 }
@@ -195,7 +199,12 @@ unsafe extern "C" fn call_driven(
 ) -> *mut PyObject {
     // SAFETY: as for `call_plain`.
     unsafe {
-        let inner = ffi::PyObject_Vectorcall(Traced::from_ptr(object).function.as_ptr(), args, count, names);
+        let inner = ffi::PyObject_Vectorcall(
+            Traced::from_ptr(object).function.as_ptr(),
+            args,
+            count,
+            names,
+        );
         if inner.is_null() {
             return inner;
         }
@@ -217,7 +226,10 @@ fn kind_of(function: &Bound<'_, PyAny>) -> Option<Kind> {
             };
         }
         // A method, or a functools.partial.
-        function = function.getattr("__func__").or_else(|_| function.getattr("func")).ok()?;
+        function = function
+            .getattr("__func__")
+            .or_else(|_| function.getattr("func"))
+            .ok()?;
     }
     None
 }
@@ -253,7 +265,11 @@ fn make<'py>(function: &Bound<'py, PyAny>, options: Options<'py>) -> PyResult<Bo
         if made.is_null() {
             return Err(PyErr::fetch(py));
         }
-        let call: ffi::vectorcallfunc = if kind.is_some() { call_driven } else { call_plain };
+        let call: ffi::vectorcallfunc = if kind.is_some() {
+            call_driven
+        } else {
+            call_plain
+        };
         (&raw mut (*made).vectorcall).write(Cell::new(Some(call)));
         (&raw mut (*made).weak_references).write(Cell::new(ptr::null_mut()));
         for slot in [
@@ -265,16 +281,22 @@ fn make<'py>(function: &Bound<'py, PyAny>, options: Options<'py>) -> PyResult<Bo
             &raw mut (*made).function_name,
             &raw mut (*made).attributes,
         ] {
-            slot.write(Slot::EMPTY);
+            slot.write(Slot::empty());
         }
         (&raw mut (*made).kind).write(Cell::new(options.kind));
         let traced = &*made;
         let object = Bound::from_owned_ptr(py, made.cast());
         ffi::PyObject_GC_Track(made.cast());
         traced.function.store(function.clone());
-        traced.name.put(attributes::text_of(options.name.as_ref().unwrap_or(&function_name).as_ptr()));
-        traced.function_name.put(attributes::text_of(function_name.as_ptr()));
-        let name = options.tracer_name.unwrap_or_else(|| PyString::intern(py, "default").into_any());
+        traced.name.put(attributes::text_of(
+            options.name.as_ref().unwrap_or(&function_name).as_ptr(),
+        ));
+        traced
+            .function_name
+            .put(attributes::text_of(function_name.as_ptr()));
+        let name = options
+            .tracer_name
+            .unwrap_or_else(|| PyString::intern(py, "default").into_any());
         traced.tracer_name.store(name);
         if let Some(tracer) = options.tracer {
             traced.tracer.store(tracer);
@@ -283,7 +305,10 @@ fn make<'py>(function: &Bound<'py, PyAny>, options: Options<'py>) -> PyResult<Bo
             traced.attributes.store(attributes.into_any());
         }
         let dict = PyDict::new(py);
-        if let Ok(given) = function.getattr("__dict__").and_then(|given| Ok(given.cast_into::<PyDict>()?)) {
+        if let Ok(given) = function
+            .getattr("__dict__")
+            .and_then(|given| Ok(given.cast_into::<PyDict>()?))
+        {
             dict.update(given.as_mapping())?;
         }
         traced.dict.store(dict.into_any());
@@ -301,23 +326,50 @@ pub(crate) fn traced<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: attached; `kind` is owned.
     let kind = unsafe { kind::number_of_kind(kind.as_ptr()) }.unwrap_or(1);
-    make(function, Options { tracer: None, tracer_name: Some(tracer_name), name, kind, attributes: None })
+    make(
+        function,
+        Options {
+            tracer: None,
+            tracer_name: Some(tracer_name),
+            name,
+            kind,
+            attributes: None,
+        },
+    )
 }
 
 /// A span that has not begun, as a decorator: every call gets a span like it.
-pub(crate) fn from_span<'py>(span: &Bound<'py, PyAny>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn from_span<'py>(
+    span: &Bound<'py, PyAny>,
+    function: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = span.py();
     let object = SpanObject::borrow(span);
-    let Some(tracer) = object.tracer.get(py).filter(|_| object.phase.get() == PENDING) else {
-        return Err(PyTypeError::new_err("only tracer.span(...) is a decorator, and only before its block"));
+    let Some(tracer) = object
+        .tracer
+        .get(py)
+        .filter(|_| object.phase.get() == PENDING)
+    else {
+        return Err(PyTypeError::new_err(
+            "only tracer.span(...) is a decorator, and only before its block",
+        ));
     };
     let attributes = PyDict::new(py);
     for at in 0..usize::from(object.pair_count.get()) {
         let pair = object.pair(at);
         // SAFETY: the pair owns both.
-        unsafe { attributes.set_item(Bound::from_borrowed_ptr(py, pair.key), Bound::from_borrowed_ptr(py, pair.value))? };
+        unsafe {
+            attributes.set_item(
+                Bound::from_borrowed_ptr(py, pair.key),
+                Bound::from_borrowed_ptr(py, pair.value),
+            )?
+        };
     }
-    if let Some(dict) = object.attributes.get(py).and_then(|dict| dict.cast_into::<PyDict>().ok()) {
+    if let Some(dict) = object
+        .attributes
+        .get(py)
+        .and_then(|dict| dict.cast_into::<PyDict>().ok())
+    {
         attributes.update(dict.as_mapping())?;
     }
     let options = Options {
@@ -331,8 +383,14 @@ pub(crate) fn from_span<'py>(span: &Bound<'py, PyAny>, function: &Bound<'py, PyA
 }
 
 /// What is the function's: the type has some of these names too, and would answer for itself.
-const THE_FUNCTIONS: [&CStr; 6] =
-    [c"__doc__", c"__module__", c"__name__", c"__qualname__", c"__annotations__", c"__type_params__"];
+const THE_FUNCTIONS: [&CStr; 6] = [
+    c"__doc__",
+    c"__module__",
+    c"__name__",
+    c"__qualname__",
+    c"__annotations__",
+    c"__type_params__",
+];
 
 unsafe extern "C" fn get_attribute(object: *mut PyObject, name: *mut PyObject) -> *mut PyObject {
     // SAFETY: CPython calls this with a traced function and a `str`.
@@ -350,7 +408,11 @@ unsafe extern "C" fn get_attribute(object: *mut PyObject, name: *mut PyObject) -
             // `inspect` asks for this to tell functions from other callables.
             return ffi::PyObject_GetAttr(function, name);
         }
-        let own = if traced.dict.is_empty() { ptr::null_mut() } else { ffi::PyDict_GetItemWithError(traced.dict.as_ptr(), name) };
+        let own = if traced.dict.is_empty() {
+            ptr::null_mut()
+        } else {
+            ffi::PyDict_GetItemWithError(traced.dict.as_ptr(), name)
+        };
         if !own.is_null() {
             return ffi::Py_NewRef(own);
         }
@@ -367,7 +429,11 @@ unsafe extern "C" fn get_attribute(object: *mut PyObject, name: *mut PyObject) -
     }
 }
 
-unsafe extern "C" fn bind(object: *mut PyObject, instance: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+unsafe extern "C" fn bind(
+    object: *mut PyObject,
+    instance: *mut PyObject,
+    _: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: CPython calls this with a traced function, and an instance or null.
     unsafe {
         if instance.is_null() || instance == ffi::Py_None() {
@@ -381,17 +447,24 @@ unsafe extern "C" fn repr(object: *mut PyObject) -> *mut PyObject {
     guard(|py| {
         // SAFETY: CPython calls this with a traced function.
         let function = unsafe { Traced::from_ptr(object) }.function.get(py);
-        let shown = function.map_or_else(|| Ok(PyString::new(py, "?")), |function| function.repr())?;
+        let shown =
+            function.map_or_else(|| Ok(PyString::new(py, "?")), |function| function.repr())?;
         Ok(PyString::new(py, &format!("<traced {}>", shown.to_string_lossy())).into_any())
     })
 }
 
 /// Pickled by its name, as a function is.
 fn reduce<'py>(object: &Bound<'py, PyAny>, _: &Args<'_>) -> PyResult<Bound<'py, PyAny>> {
-    object.getattr("__qualname__").map_err(|_| PyAttributeError::new_err("a callable without a name cannot be pickled"))
+    object
+        .getattr("__qualname__")
+        .map_err(|_| PyAttributeError::new_err("a callable without a name cannot be pickled"))
 }
 
-unsafe extern "C" fn traverse(object: *mut PyObject, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+unsafe extern "C" fn traverse(
+    object: *mut PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
     // SAFETY: the collector calls this with a live traced function.
     unsafe {
         let mut result = visit(ffi::Py_TYPE(object).cast(), arg);
@@ -447,6 +520,10 @@ pub(crate) fn build(module: &Bound<'_, PyModule>) -> PyResult<*mut ffi::PyTypeOb
     .offset(c"__vectorcalloffset__", offset_of!(Traced, vectorcall))
     .offset(c"__weaklistoffset__", offset_of!(Traced, weak_references))
     .offset(c"__dictoffset__", offset_of!(Traced, dict))
-    .method(c"__reduce__", method!(reduce), c"Pickled by its name, as a function is.")
+    .method(
+        c"__reduce__",
+        method!(reduce),
+        c"Pickled by its name, as a function is.",
+    )
     .build(module)
 }

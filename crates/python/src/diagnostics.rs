@@ -8,7 +8,11 @@ use pyo3::prelude::*;
 /// Says `message` once a process, with the exception's text.
 pub(crate) fn report(py: Python<'_>, message: &str, error: Option<&PyErr>) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    if !SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(message.to_owned()) {
+    if !SAID
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(message.to_owned())
+    {
         return;
     }
     let text = match error {

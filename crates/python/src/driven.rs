@@ -12,12 +12,12 @@ use std::ptr;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
+use crate::current;
 use crate::decorator::{Traced, leave_raising, with_raised};
 use crate::heap_type::{Args, Slot, TypeBuilder, method};
 use crate::hot;
 use crate::module::state;
 use crate::span::{ENTERED, OPEN, SpanObject};
-use crate::current;
 
 /// What a function's call gives.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,9 @@ impl Driven {
                         hot::enter_block(&*made);
                     }
                 }
-                Some(span) if span.phase.get() == OPEN && !span.has(ENTERED) => current::enter(span),
+                Some(span) if span.phase.get() == OPEN && !span.has(ENTERED) => {
+                    current::enter(span)
+                }
                 _ => {}
             }
         }
@@ -78,11 +80,11 @@ impl Driven {
     /// After a step that was not the last.
     #[inline(always)]
     unsafe fn step_out(&self) {
-        if self.is_generator.get() {
-            if let Some(span) = self.span() {
-                // SAFETY: attached, no exception set.
-                unsafe { current::leave(span) };
-            }
+        if self.is_generator.get()
+            && let Some(span) = self.span()
+        {
+            // SAFETY: attached, no exception set.
+            unsafe { current::leave(span) };
         }
     }
 
@@ -97,7 +99,9 @@ impl Driven {
 
     /// After a step that raised: the exception stays set.
     unsafe fn end_raising(&self) {
-        let Some(span) = self.span().filter(|span| span.phase.get() == OPEN) else { return };
+        let Some(span) = self.span().filter(|span| span.phase.get() == OPEN) else {
+            return;
+        };
         // SAFETY: attached, an exception is set, or none for a plain StopIteration.
         unsafe {
             let ended = ffi::PyErr_Occurred().is_null()
@@ -136,7 +140,12 @@ pub(crate) unsafe fn wrap(inner: *mut PyObject, traced: *mut PyObject) -> *mut P
 }
 
 /// A new object; takes over `inner` and `origin`.
-unsafe fn make(class: *mut ffi::PyTypeObject, inner: *mut PyObject, origin: *mut PyObject, is_generator: bool) -> *mut Driven {
+unsafe fn make(
+    class: *mut ffi::PyTypeObject,
+    inner: *mut PyObject,
+    origin: *mut PyObject,
+    is_generator: bool,
+) -> *mut Driven {
     // SAFETY: attached; every field is written before the collector may see it.
     unsafe {
         let made = ffi::PyObject_GC_New::<Driven>(class);
@@ -146,9 +155,9 @@ unsafe fn make(class: *mut ffi::PyTypeObject, inner: *mut PyObject, origin: *mut
             return made;
         }
         (&raw mut (*made).weak_references).write(Cell::new(ptr::null_mut()));
-        (&raw mut (*made).inner).write(Slot::EMPTY);
-        (&raw mut (*made).origin).write(Slot::EMPTY);
-        (&raw mut (*made).span).write(Slot::EMPTY);
+        (&raw mut (*made).inner).write(Slot::empty());
+        (&raw mut (*made).origin).write(Slot::empty());
+        (&raw mut (*made).span).write(Slot::empty());
         (&raw mut (*made).is_generator).write(Cell::new(is_generator));
         (&raw mut (*made).is_closing).write(Cell::new(false));
         (*made).inner.fill(inner);
@@ -159,7 +168,11 @@ unsafe fn make(class: *mut ffi::PyTypeObject, inner: *mut PyObject, origin: *mut
 }
 
 /// One step: `send(value)`.
-unsafe extern "C" fn send(object: *mut PyObject, value: *mut PyObject, result: *mut *mut PyObject) -> ffi::PySendResult {
+unsafe extern "C" fn send(
+    object: *mut PyObject,
+    value: *mut PyObject,
+    result: *mut *mut PyObject,
+) -> ffi::PySendResult {
     // SAFETY: CPython calls this with one of our objects, which it owns meanwhile.
     unsafe {
         let driven = Driven::from_ptr(object);
@@ -206,7 +219,11 @@ unsafe fn answered(sent: ffi::PySendResult, result: *mut PyObject) -> *mut PyObj
                     ffi::PyErr_SetNone(ffi::PyExc_StopIteration);
                 } else {
                     // Made here, because a tuple as its value would be taken for its arguments.
-                    let stop = ffi::PyObject_CallFunctionObjArgs(ffi::PyExc_StopIteration, result, ptr::null_mut::<PyObject>());
+                    let stop = ffi::PyObject_CallFunctionObjArgs(
+                        ffi::PyExc_StopIteration,
+                        result,
+                        ptr::null_mut::<PyObject>(),
+                    );
                     if !stop.is_null() {
                         ffi::PyErr_SetObject(ffi::PyExc_StopIteration, stop);
                         ffi::Py_DECREF(stop);
@@ -238,14 +255,24 @@ unsafe extern "C" fn send_method(object: *mut PyObject, value: *mut PyObject) ->
     unsafe { answered(send(object, value, &raw mut result), result) }
 }
 
-unsafe extern "C" fn send_step_method(object: *mut PyObject, value: *mut PyObject) -> *mut PyObject {
+unsafe extern "C" fn send_step_method(
+    object: *mut PyObject,
+    value: *mut PyObject,
+) -> *mut PyObject {
     let mut result = ptr::null_mut();
     // SAFETY: as for `send_step`.
     unsafe { answered(send_step(object, value, &raw mut result), result) }
 }
 
 /// Calls a method of the inner object as one step.
-unsafe fn step_by(object: *mut PyObject, owner: &Driven, name: *mut PyObject, values: *const *mut PyObject, count: usize, last: bool) -> *mut PyObject {
+unsafe fn step_by(
+    object: *mut PyObject,
+    owner: &Driven,
+    name: *mut PyObject,
+    values: *const *mut PyObject,
+    count: usize,
+    last: bool,
+) -> *mut PyObject {
     // SAFETY: attached; arguments live during the call.
     unsafe {
         let method = ffi::PyObject_GetAttr(Driven::from_ptr(object).inner.as_ptr(), name);
@@ -266,16 +293,40 @@ unsafe fn step_by(object: *mut PyObject, owner: &Driven, name: *mut PyObject, va
     }
 }
 
-unsafe extern "C" fn throw(object: *mut PyObject, values: *mut *mut PyObject, count: ffi::Py_ssize_t) -> *mut PyObject {
+unsafe extern "C" fn throw(
+    object: *mut PyObject,
+    values: *mut *mut PyObject,
+    count: ffi::Py_ssize_t,
+) -> *mut PyObject {
     // SAFETY: as for `send`.
-    unsafe { step_by(object, Driven::from_ptr(object), state().throw, values, count as usize, false) }
+    unsafe {
+        step_by(
+            object,
+            Driven::from_ptr(object),
+            state().throw,
+            values,
+            count as usize,
+            false,
+        )
+    }
 }
 
-unsafe extern "C" fn throw_step(object: *mut PyObject, values: *mut *mut PyObject, count: ffi::Py_ssize_t) -> *mut PyObject {
+unsafe extern "C" fn throw_step(
+    object: *mut PyObject,
+    values: *mut *mut PyObject,
+    count: ffi::Py_ssize_t,
+) -> *mut PyObject {
     // SAFETY: as for `send_step`.
     unsafe {
         let generator = Driven::from_ptr(Driven::from_ptr(object).origin.as_ptr());
-        step_by(object, generator, state().throw, values, count as usize, false)
+        step_by(
+            object,
+            generator,
+            state().throw,
+            values,
+            count as usize,
+            false,
+        )
     }
 }
 
@@ -293,7 +344,9 @@ unsafe extern "C" fn close(object: *mut PyObject, _: *mut PyObject) -> *mut PyOb
 
 unsafe extern "C" fn close_step(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: as for `send_step`.
-    unsafe { ffi::PyObject_CallMethodNoArgs(Driven::from_ptr(object).inner.as_ptr(), state().close) }
+    unsafe {
+        ffi::PyObject_CallMethodNoArgs(Driven::from_ptr(object).inner.as_ptr(), state().close)
+    }
 }
 
 unsafe extern "C" fn itself(object: *mut PyObject) -> *mut PyObject {
@@ -305,18 +358,31 @@ unsafe extern "C" fn next_async(object: *mut PyObject) -> *mut PyObject {
     // SAFETY: CPython calls this with a driven async generator.
     unsafe {
         let inner = Driven::from_ptr(object).inner.as_ptr();
-        step_of(object, ffi::PyObject_CallMethodNoArgs(inner, state().anext), false)
+        step_of(
+            object,
+            ffi::PyObject_CallMethodNoArgs(inner, state().anext),
+            false,
+        )
     }
 }
 
 /// The step that awaits `awaitable`, which is taken over.
-unsafe fn step_of(generator: *mut PyObject, awaitable: *mut PyObject, closing: bool) -> *mut PyObject {
+unsafe fn step_of(
+    generator: *mut PyObject,
+    awaitable: *mut PyObject,
+    closing: bool,
+) -> *mut PyObject {
     // SAFETY: attached; the generator is alive.
     unsafe {
         if awaitable.is_null() {
             return awaitable;
         }
-        let step = make(state().driven_types[3], awaitable, ffi::Py_NewRef(generator), true);
+        let step = make(
+            state().driven_types[3],
+            awaitable,
+            ffi::Py_NewRef(generator),
+            true,
+        );
         if !step.is_null() {
             (*step).is_closing.set(closing);
         }
@@ -336,13 +402,22 @@ fn aclose<'py>(object: &Bound<'py, PyAny>, args: &Args<'_>) -> PyResult<Bound<'p
     start_step(object, args, "aclose", true)
 }
 
-fn start_step<'py>(object: &Bound<'py, PyAny>, args: &Args<'_>, name: &str, closing: bool) -> PyResult<Bound<'py, PyAny>> {
+fn start_step<'py>(
+    object: &Bound<'py, PyAny>,
+    args: &Args<'_>,
+    name: &str,
+    closing: bool,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
     // SAFETY: CPython checked the receiver; arguments live during the call.
     unsafe {
         let driven = Driven::from_ptr(object.as_ptr());
-        let Some(inner) = driven.inner.get(py) else { return Err(pyo3::exceptions::PyRuntimeError::new_err("collected")) };
-        let values: Vec<_> = (0..args.positions()).map(|at| Bound::from_borrowed_ptr(py, args.position(at))).collect();
+        let Some(inner) = driven.inner.get(py) else {
+            return Err(pyo3::exceptions::PyRuntimeError::new_err("collected"));
+        };
+        let values: Vec<_> = (0..args.positions())
+            .map(|at| Bound::from_borrowed_ptr(py, args.position(at)))
+            .collect();
         let awaitable = inner.call_method1(name, pyo3::types::PyTuple::new(py, values)?)?;
         if closing && driven.span.is_empty() {
             return Ok(awaitable);
@@ -357,13 +432,23 @@ unsafe extern "C" fn get_attribute(object: *mut PyObject, name: *mut PyObject) -
     unsafe {
         let inner = Driven::from_ptr(object).inner.as_ptr();
         if !inner.is_null() {
-            let is = |word: &std::ffi::CStr| ffi::PyUnicode_CompareWithASCIIString(name, word.as_ptr()) == 0;
-            if is(c"__class__") || is(c"__name__") || is(c"__qualname__") || is(c"__doc__") || is(c"__module__") {
+            let is = |word: &std::ffi::CStr| {
+                ffi::PyUnicode_CompareWithASCIIString(name, word.as_ptr()) == 0
+            };
+            if is(c"__class__")
+                || is(c"__name__")
+                || is(c"__qualname__")
+                || is(c"__doc__")
+                || is(c"__module__")
+            {
                 return ffi::PyObject_GetAttr(inner, name);
             }
         }
         let found = ffi::PyObject_GenericGetAttr(object, name);
-        if !inner.is_null() && found.is_null() && ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) != 0 {
+        if !inner.is_null()
+            && found.is_null()
+            && ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) != 0
+        {
             ffi::PyErr_Clear();
             return ffi::PyObject_GetAttr(inner, name);
         }
@@ -371,7 +456,11 @@ unsafe extern "C" fn get_attribute(object: *mut PyObject, name: *mut PyObject) -
     }
 }
 
-unsafe extern "C" fn traverse(object: *mut PyObject, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+unsafe extern "C" fn traverse(
+    object: *mut PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
     // SAFETY: the collector calls this with a live object of ours.
     unsafe {
         let driven = Driven::from_ptr(object);
@@ -438,13 +527,16 @@ unsafe extern "C" fn dealloc(object: *mut PyObject) {
 }
 
 fn common(name: &'static std::ffi::CStr) -> TypeBuilder {
-    TypeBuilder::new::<Driven>(name, ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION)
-        .slot(ffi::Py_tp_getattro, get_attribute as *mut c_void)
-        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
-        .slot(ffi::Py_tp_clear, clear as *mut c_void)
-        .slot(ffi::Py_tp_finalize, finalize as *mut c_void)
-        .slot(ffi::Py_tp_dealloc, dealloc as *mut c_void)
-        .offset(c"__weaklistoffset__", offset_of!(Driven, weak_references))
+    TypeBuilder::new::<Driven>(
+        name,
+        ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    )
+    .slot(ffi::Py_tp_getattro, get_attribute as *mut c_void)
+    .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
+    .slot(ffi::Py_tp_clear, clear as *mut c_void)
+    .slot(ffi::Py_tp_finalize, finalize as *mut c_void)
+    .slot(ffi::Py_tp_dealloc, dealloc as *mut c_void)
+    .offset(c"__weaklistoffset__", offset_of!(Driven, weak_references))
 }
 
 /// Makes the types: of coroutines, generators, async generators and their steps.
@@ -470,7 +562,11 @@ pub(crate) fn build(module: &Bound<'_, PyModule>) -> PyResult<[*mut ffi::PyTypeO
         .slot(ffi::Py_am_aiter, itself as *mut c_void)
         .slot(ffi::Py_am_anext, next_async as *mut c_void)
         .method(c"asend", method!(asend), c"Resumes the generator.")
-        .method(c"athrow", method!(athrow), c"Raises an exception in the generator.")
+        .method(
+            c"athrow",
+            method!(athrow),
+            c"Raises an exception in the generator.",
+        )
         .method(c"aclose", method!(aclose), c"Ends the generator.")
         .build(module)?;
     let step = common(c"codomyrmex.telemetry.tracing._native.TracedStep")

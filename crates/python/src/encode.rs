@@ -1,7 +1,7 @@
 //! A finished span into bytes, for exporters that take bytes.
 
-use codomyrmex_core::binding::{self, Rules, SpanBody};
 use codomyrmex_core::AttributeValue;
+use codomyrmex_core::binding::{self, Rules, SpanBody};
 use codomyrmex_wire::{SpanHead, SpanTail};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
@@ -105,7 +105,13 @@ unsafe fn push_dict(body: &mut SpanBody, rules: &Rules, span: &SpanObject, trace
 
 /// One attribute; `service.name` is the resource's, unless it is another one.
 #[inline(always)]
-unsafe fn push(body: &mut SpanBody, rules: &Rules, tracer: &Tracer, key: *mut PyObject, value: *mut PyObject) {
+unsafe fn push(
+    body: &mut SpanBody,
+    rules: &Rules,
+    tracer: &Tracer,
+    key: *mut PyObject,
+    value: *mut PyObject,
+) {
     // SAFETY: attached; key is text, both are owned by the caller.
     unsafe {
         if key == state().service_name && value == tracer.service_name_ptr() {
@@ -121,25 +127,33 @@ fn emit_rare(span: &SpanObject, tracer: &Tracer, mut head: SpanHead, body: &mut 
     Python::attach(|py| {
         let rules = tracer.engine().rules();
         let mut trace_state = String::new();
-        if let Some(context) = span.context.get(py) {
-            if let Ok(context) = context.cast::<SpanContext>() {
-                let core = context.borrow().to_core(py);
-                head.trace_id = core.trace_id.to_words();
-                head.span_id = core.span_id.to_word();
-                head.parent_span_id = core.parent_span_id.map_or(0, |id| id.to_word());
-                binding::text_id_attributes(&core, &mut |key, text| body.set(rules, key, text.into()));
-                core.trace_state.as_str().clone_into(&mut trace_state);
-            }
+        if let Some(context) = span.context.get(py)
+            && let Ok(context) = context.cast::<SpanContext>()
+        {
+            let core = context.borrow().to_core(py);
+            head.trace_id = core.trace_id.to_words();
+            head.span_id = core.span_id.to_word();
+            head.parent_span_id = core.parent_span_id.map_or(0, |id| id.to_word());
+            binding::text_id_attributes(&core, &mut |key, text| body.set(rules, key, text.into()));
+            core.trace_state.as_str().clone_into(&mut trace_state);
         }
         let mut message = String::new();
         let mut dropped = [0; 3];
         if let Some(rare) = span.rare() {
             if head.status == 2 {
-                message = rare.status_message.get(py).map_or_else(String::new, |message| convert::text(&message));
+                message = rare
+                    .status_message
+                    .get(py)
+                    .map_or_else(String::new, |message| convert::text(&message));
             }
             push_events(py, body, rules, rare);
             push_links(py, body, rules, rare);
-            dropped = [&rare.dropped_attributes, &rare.dropped_events, &rare.dropped_links].map(std::cell::Cell::get);
+            dropped = [
+                &rare.dropped_attributes,
+                &rare.dropped_events,
+                &rare.dropped_links,
+            ]
+            .map(std::cell::Cell::get);
         }
         if dropped[0] > 0 {
             body.count_dropped_attributes(rules, dropped[0]);
@@ -159,10 +173,14 @@ fn push_events(py: Python<'_>, body: &mut SpanBody, rules: &Rules, rare: &Rare) 
     if let Some(list) = rare.event_list.get(py) {
         let Ok(list) = list.try_iter() else { return };
         for event in list.flatten() {
-            let Ok(event) = event.cast::<PyDict>() else { continue };
+            let Ok(event) = event.cast::<PyDict>() else {
+                continue;
+            };
             let get = |key: &str| event.get_item(key).ok().flatten();
             let name = get("name").map_or_else(String::new, |name| convert::text(&name));
-            let time = get("timestamp").and_then(|time| convert::time_ns(&time)).unwrap_or(0);
+            let time = get("timestamp")
+                .and_then(|time| convert::time_ns(&time))
+                .unwrap_or(0);
             let attributes = get("attributes").and_then(|a| a.cast_into::<PyDict>().ok());
             push_event(body, rules, time, &name, attributes.as_ref());
         }
@@ -178,30 +196,65 @@ fn push_events(py: Python<'_>, body: &mut SpanBody, rules: &Rules, rare: &Rare) 
             unsafe {
                 let attributes = Bound::from_borrowed_ptr_or_opt(py, event.attributes);
                 let name = Bound::from_borrowed_ptr(py, crate::events::name_ptr(event));
-                (name, event.time_ns, attributes.map(|a| a.cast_into_unchecked::<PyDict>()))
+                (
+                    name,
+                    event.time_ns,
+                    attributes.map(|a| a.cast_into_unchecked::<PyDict>()),
+                )
             }
         };
-        push_event(body, rules, time, &convert::text(&name), attributes.as_ref());
+        push_event(
+            body,
+            rules,
+            time,
+            &convert::text(&name),
+            attributes.as_ref(),
+        );
         at += 1;
     }
 }
 
-fn push_event(body: &mut SpanBody, rules: &Rules, time: u64, name: &str, attributes: Option<&Bound<'_, PyDict>>) {
+fn push_event(
+    body: &mut SpanBody,
+    rules: &Rules,
+    time: u64,
+    name: &str,
+    attributes: Option<&Bound<'_, PyDict>>,
+) {
     let owned = attributes.map(convert::attributes).unwrap_or_default();
-    let pairs: Vec<_> = owned.iter().map(|(key, value)| (key.as_str(), AttributeValue::Value(value))).collect();
+    let pairs: Vec<_> = owned
+        .iter()
+        .map(|(key, value)| (key.as_str(), AttributeValue::Value(value)))
+        .collect();
     body.add_event(rules, time, name, &pairs);
 }
 
 fn push_links(py: Python<'_>, body: &mut SpanBody, rules: &Rules, rare: &Rare) {
-    let Some(links) = rare.links.get(py) else { return };
-    let Ok(links) = links.cast_into::<PyList>() else { return };
+    let Some(links) = rare.links.get(py) else {
+        return;
+    };
+    let Ok(links) = links.cast_into::<PyList>() else {
+        return;
+    };
     for link in links.iter() {
-        let Ok(link) = link.cast_into::<PyTuple>() else { continue };
-        let (Ok(to), Ok(attributes)) = (link.get_item(0), link.get_item(1)) else { continue };
-        let Ok(to) = to.cast_into::<SpanContext>() else { continue };
+        let Ok(link) = link.cast_into::<PyTuple>() else {
+            continue;
+        };
+        let (Ok(to), Ok(attributes)) = (link.get_item(0), link.get_item(1)) else {
+            continue;
+        };
+        let Ok(to) = to.cast_into::<SpanContext>() else {
+            continue;
+        };
         let core = to.borrow().to_core(py);
-        let owned = attributes.cast_into::<PyDict>().map(|a| convert::attributes(&a)).unwrap_or_default();
-        let pairs: Vec<_> = owned.iter().map(|(key, value)| (key.as_str(), AttributeValue::Value(value))).collect();
+        let owned = attributes
+            .cast_into::<PyDict>()
+            .map(|a| convert::attributes(&a))
+            .unwrap_or_default();
+        let pairs: Vec<_> = owned
+            .iter()
+            .map(|(key, value)| (key.as_str(), AttributeValue::Value(value)))
+            .collect();
         body.add_link(rules, &core, &pairs);
     }
 }

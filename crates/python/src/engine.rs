@@ -31,7 +31,10 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(tracer: Tracer) -> Self {
         let takes_bytes = binding::takes_bytes(&tracer);
-        Self { tracer, takes_bytes }
+        Self {
+            tracer,
+            takes_bytes,
+        }
     }
 
     /// Whether finished spans are encoded.

@@ -34,7 +34,9 @@ pub(crate) fn add(
     }
     let py = name.py();
     let rare = span.make_rare();
-    let most = span.tracer().map_or(usize::MAX, |tracer| tracer.limits().events as usize);
+    let most = span
+        .tracer()
+        .map_or(usize::MAX, |tracer| tracer.limits().events as usize);
     let time_ns = time_ns.unwrap_or_else(|| engine::unix_ns(engine::ticks()));
     if let Some(list) = rare.event_list.get(py) {
         if list.len().unwrap_or(0) >= most {
@@ -55,20 +57,33 @@ pub(crate) fn add(
     unsafe {
         let name = text_of(name.as_ptr());
         let attributes = attributes.map_or(ptr::null_mut(), |dict| dict.into_ptr());
-        rare.events.borrow_mut().push(Event { name, time_ns, attributes });
+        rare.events.borrow_mut().push(Event {
+            name,
+            time_ns,
+            attributes,
+        });
     }
     Ok(())
 }
 
 /// A dict of its own for an event's or a link's attributes, with at most `most` of them; how many were too many.
-pub(crate) fn own_attributes<'py>(given: Option<&Bound<'py, PyAny>>, most: usize) -> (Option<Bound<'py, PyDict>>, usize) {
-    let Some(given) = given.filter(|given| !given.is_none()) else { return (None, 0) };
+pub(crate) fn own_attributes<'py>(
+    given: Option<&Bound<'py, PyAny>>,
+    most: usize,
+) -> (Option<Bound<'py, PyDict>>, usize) {
+    let Some(given) = given.filter(|given| !given.is_none()) else {
+        return (None, 0);
+    };
     let py = given.py();
     let copy = match given.cast_exact::<PyDict>() {
         Ok(dict) => dict.copy(),
         Err(_) => {
             let copy = PyDict::new(py);
-            given.cast::<PyMapping>().map_err(PyErr::from).and_then(|mapping| copy.update(mapping)).map(|()| copy)
+            given
+                .cast::<PyMapping>()
+                .map_err(PyErr::from)
+                .and_then(|mapping| copy.update(mapping))
+                .map(|()| copy)
         }
     };
     let Ok(copy) = copy else { return (None, 0) };
@@ -94,7 +109,10 @@ fn as_dict<'py>(
     let event = PyDict::new(py);
     event.set_item(pyo3::intern!(py, "name"), name)?;
     event.set_item(pyo3::intern!(py, "timestamp"), convert::seconds(time_ns))?;
-    event.set_item(pyo3::intern!(py, "attributes"), attributes.unwrap_or_else(|| PyDict::new(py)))?;
+    event.set_item(
+        pyo3::intern!(py, "attributes"),
+        attributes.unwrap_or_else(|| PyDict::new(py)),
+    )?;
     Ok(event)
 }
 
@@ -108,8 +126,12 @@ pub(crate) fn list<'py>(py: Python<'py>, span: &SpanObject) -> PyResult<Bound<'p
     for event in rare.events.take() {
         // SAFETY: the event owned both; they are taken over.
         let (name, attributes) = unsafe {
-            let attributes: Option<Bound<'py, PyAny>> = Bound::from_owned_ptr_or_opt(py, event.attributes);
-            (Bound::from_owned_ptr(py, event.name), attributes.map(|a| a.cast_into_unchecked::<PyDict>()))
+            let attributes: Option<Bound<'py, PyAny>> =
+                Bound::from_owned_ptr_or_opt(py, event.attributes);
+            (
+                Bound::from_owned_ptr(py, event.name),
+                attributes.map(|a| a.cast_into_unchecked::<PyDict>()),
+            )
         };
         list.append(as_dict(&name, event.time_ns, attributes)?)?;
     }

@@ -42,14 +42,25 @@ pub(crate) fn record(
     let py = exception.py();
     let message = convert::text(exception);
     let details = PyDict::new(py);
-    details.set_item(pyo3::intern!(py, "exception.type"), traceback::type_name(exception))?;
+    details.set_item(
+        pyo3::intern!(py, "exception.type"),
+        traceback::type_name(exception),
+    )?;
     details.set_item(pyo3::intern!(py, "exception.message"), &message)?;
-    details.set_item(pyo3::intern!(py, "exception.stacktrace"), traceback::write(exception))?;
+    details.set_item(
+        pyo3::intern!(py, "exception.stacktrace"),
+        traceback::write(exception),
+    )?;
     if let (Some(more), over) = events::own_attributes(attributes, 128) {
         events::count_dropped(span, over);
         details.update(more.as_mapping())?;
     }
-    events::add(span, pyo3::intern!(py, "exception").as_any(), Some(details), time_ns)?;
+    events::add(
+        span,
+        pyo3::intern!(py, "exception").as_any(),
+        Some(details),
+        time_ns,
+    )?;
     status::set(span, 2, Some(PyString::new(py, &message).into_any()));
     Ok(())
 }

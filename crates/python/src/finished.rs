@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use codomyrmex_core::{FinishedEvent, FinishedSpan, Redact, SpanContext as Core, SpanKind, SpanStatus, Value};
+use codomyrmex_core::{
+    FinishedEvent, FinishedSpan, Redact, SpanContext as Core, SpanKind, SpanStatus, Value,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -17,7 +19,9 @@ type Attributes = Vec<(String, Value)>;
 pub(crate) fn finished(span: &Bound<'_, PyAny>, redact: Option<&Redact>) -> PyResult<FinishedSpan> {
     let py = span.py();
     let Some(object) = SpanObject::of(span) else {
-        return Err(pyo3::exceptions::PyTypeError::new_err("exporters take Span objects"));
+        return Err(pyo3::exceptions::PyTypeError::new_err(
+            "exporters take Span objects",
+        ));
     };
     let context = match span.getattr("context")?.cast::<SpanContext>() {
         Ok(context) => context.borrow().to_core(py),
@@ -28,7 +32,10 @@ pub(crate) fn finished(span: &Bound<'_, PyAny>, redact: Option<&Redact>) -> PyRe
         Err(_) => Attributes::new(),
     };
     clean(&mut attributes, redact);
-    let service = attributes.iter().find(|(key, _)| key == "service.name").and_then(|(_, value)| value.as_str());
+    let service = attributes
+        .iter()
+        .find(|(key, _)| key == "service.name")
+        .and_then(|(_, value)| value.as_str());
     let service_name: Arc<str> = service.unwrap_or_default().into();
     let mut events = Vec::new();
     if let Ok(list) = span.getattr("events")?.try_iter() {
@@ -53,20 +60,25 @@ pub(crate) fn finished(span: &Bound<'_, PyAny>, redact: Option<&Redact>) -> PyRe
 
 fn read_event(event: &Bound<'_, PyAny>, redact: Option<&Redact>) -> FinishedEvent {
     let get = |key: &str| event.get_item(key).ok();
-    let mut attributes = match get("attributes").map(|attributes| attributes.cast_into::<PyDict>()) {
+    let mut attributes = match get("attributes").map(|attributes| attributes.cast_into::<PyDict>())
+    {
         Some(Ok(dict)) => convert::attributes(&dict),
         _ => Attributes::new(),
     };
     clean(&mut attributes, redact);
     FinishedEvent {
         name: get("name").map_or_else(String::new, |name| convert::text(&name)),
-        time_ns: get("timestamp").and_then(|time| convert::time_ns(&time)).unwrap_or(0),
+        time_ns: get("timestamp")
+            .and_then(|time| convert::time_ns(&time))
+            .unwrap_or(0),
         attributes,
     }
 }
 
 fn clean(attributes: &mut Attributes, redact: Option<&Redact>) {
-    let Some(redact) = redact.filter(|redact| redact.is_on()) else { return };
+    let Some(redact) = redact.filter(|redact| redact.is_on()) else {
+        return;
+    };
     for (key, value) in attributes {
         redact.clean(key, value);
     }

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_uint, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use pyo3::exceptions::PySystemError;
@@ -18,7 +18,9 @@ use pyo3::prelude::*;
 pub(crate) struct Slot(Cell<*mut PyObject>);
 
 impl Slot {
-    pub(crate) const EMPTY: Slot = Slot(Cell::new(ptr::null_mut()));
+    pub(crate) const fn empty() -> Slot {
+        Slot(Cell::new(ptr::null_mut()))
+    }
 
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *mut PyObject {
@@ -93,7 +95,8 @@ impl Slot {
 /// Shows a pointer, which may be null, to the collector.
 pub(crate) fn show(object: *mut PyObject, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
     // SAFETY: `Option<Py<_>>` is a pointer that may be null; the wrapper keeps it from being given up.
-    let object = unsafe { std::mem::transmute::<*mut PyObject, ManuallyDrop<Option<Py<PyAny>>>>(object) };
+    let object =
+        unsafe { std::mem::transmute::<*mut PyObject, ManuallyDrop<Option<Py<PyAny>>>>(object) };
     visit.call(&*object)
 }
 
@@ -132,7 +135,10 @@ impl TypeBuilder {
     }
 
     pub(crate) fn slot(mut self, slot: c_int, function: *mut c_void) -> Self {
-        self.slots.push(ffi::PyType_Slot { slot, pfunc: function });
+        self.slots.push(ffi::PyType_Slot {
+            slot,
+            pfunc: function,
+        });
         self
     }
 
@@ -160,7 +166,9 @@ impl TypeBuilder {
     ) -> Self {
         self.methods.push(ffi::PyMethodDef {
             ml_name: name.as_ptr(),
-            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: function },
+            ml_meth: ffi::PyMethodDefPointer {
+                PyCFunctionFastWithKeywords: function,
+            },
             ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
             ml_doc: doc.as_ptr(),
         });
@@ -176,7 +184,9 @@ impl TypeBuilder {
     ) -> Self {
         self.methods.push(ffi::PyMethodDef {
             ml_name: name.as_ptr(),
-            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFast: function },
+            ml_meth: ffi::PyMethodDefPointer {
+                PyCFunctionFast: function,
+            },
             ml_flags: ffi::METH_FASTCALL,
             ml_doc: doc.as_ptr(),
         });
@@ -184,10 +194,17 @@ impl TypeBuilder {
     }
 
     /// A method with one argument.
-    pub(crate) fn object_method(mut self, name: &'static CStr, function: ffi::PyCFunction, doc: &'static CStr) -> Self {
+    pub(crate) fn object_method(
+        mut self,
+        name: &'static CStr,
+        function: ffi::PyCFunction,
+        doc: &'static CStr,
+    ) -> Self {
         self.methods.push(ffi::PyMethodDef {
             ml_name: name.as_ptr(),
-            ml_meth: ffi::PyMethodDefPointer { PyCFunction: function },
+            ml_meth: ffi::PyMethodDefPointer {
+                PyCFunction: function,
+            },
             ml_flags: ffi::METH_O,
             ml_doc: doc.as_ptr(),
         });
@@ -195,17 +212,30 @@ impl TypeBuilder {
     }
 
     /// A method without arguments.
-    pub(crate) fn bare_method(mut self, name: &'static CStr, function: ffi::PyCFunction, doc: &'static CStr) -> Self {
+    pub(crate) fn bare_method(
+        mut self,
+        name: &'static CStr,
+        function: ffi::PyCFunction,
+        doc: &'static CStr,
+    ) -> Self {
         self.methods.push(ffi::PyMethodDef {
             ml_name: name.as_ptr(),
-            ml_meth: ffi::PyMethodDefPointer { PyCFunction: function },
+            ml_meth: ffi::PyMethodDefPointer {
+                PyCFunction: function,
+            },
             ml_flags: ffi::METH_NOARGS,
             ml_doc: doc.as_ptr(),
         });
         self
     }
 
-    pub(crate) fn property(mut self, name: &'static CStr, get: Get, set: Option<Set>, doc: &'static CStr) -> Self {
+    pub(crate) fn property(
+        mut self,
+        name: &'static CStr,
+        get: Get,
+        set: Option<Set>,
+        doc: &'static CStr,
+    ) -> Self {
         let property: &'static Property = Box::leak(Box::new(Property { get, set }));
         self.properties.push(ffi::PyGetSetDef {
             name: name.as_ptr(),
@@ -218,19 +248,31 @@ impl TypeBuilder {
     }
 
     /// Makes the type and puts it into the module.
-    pub(crate) fn build(mut self, module: &Bound<'_, PyModule>) -> PyResult<*mut ffi::PyTypeObject> {
+    pub(crate) fn build(
+        mut self,
+        module: &Bound<'_, PyModule>,
+    ) -> PyResult<*mut ffi::PyTypeObject> {
         let slot = |slot, table| ffi::PyType_Slot { slot, pfunc: table };
         if !self.methods.is_empty() {
             self.methods.push(ffi::PyMethodDef::zeroed());
-            self.slots.push(slot(ffi::Py_tp_methods, self.methods.leak().as_mut_ptr().cast()));
+            self.slots.push(slot(
+                ffi::Py_tp_methods,
+                self.methods.leak().as_mut_ptr().cast(),
+            ));
         }
         if !self.properties.is_empty() {
             self.properties.push(ffi::PyGetSetDef::default());
-            self.slots.push(slot(ffi::Py_tp_getset, self.properties.leak().as_mut_ptr().cast()));
+            self.slots.push(slot(
+                ffi::Py_tp_getset,
+                self.properties.leak().as_mut_ptr().cast(),
+            ));
         }
         if !self.members.is_empty() {
             self.members.push(ffi::PyMemberDef::default());
-            self.slots.push(slot(ffi::Py_tp_members, self.members.leak().as_mut_ptr().cast()));
+            self.slots.push(slot(
+                ffi::Py_tp_members,
+                self.members.leak().as_mut_ptr().cast(),
+            ));
         }
         self.slots.push(slot(0, ptr::null_mut()));
         let mut spec = ffi::PyType_Spec {
@@ -242,7 +284,8 @@ impl TypeBuilder {
         };
         // SAFETY: the tables are complete, end with an empty entry and are never freed.
         let made = unsafe {
-            let made = ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, ptr::null_mut());
+            let made =
+                ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, ptr::null_mut());
             Bound::from_owned_ptr_or_err(module.py(), made)?
         };
         let name = self.name.to_str().unwrap_or_default();
@@ -255,12 +298,21 @@ impl TypeBuilder {
 unsafe extern "C" fn get_property(object: *mut PyObject, property: *mut c_void) -> *mut PyObject {
     guard(|py| {
         // SAFETY: `property` is the closure that `TypeBuilder::property` leaked; `object` is alive during the call.
-        let (property, object) = unsafe { (&*property.cast::<Property>(), Bound::from_borrowed_ptr(py, object)) };
+        let (property, object) = unsafe {
+            (
+                &*property.cast::<Property>(),
+                Bound::from_borrowed_ptr(py, object),
+            )
+        };
         (property.get)(&object)
     })
 }
 
-unsafe extern "C" fn set_property(object: *mut PyObject, value: *mut PyObject, property: *mut c_void) -> c_int {
+unsafe extern "C" fn set_property(
+    object: *mut PyObject,
+    value: *mut PyObject,
+    property: *mut c_void,
+) -> c_int {
     guard_status(|py| {
         // SAFETY: as in `get_property`; a null value means `del`.
         let (property, object, value) = unsafe {
@@ -272,13 +324,17 @@ unsafe extern "C" fn set_property(object: *mut PyObject, value: *mut PyObject, p
         };
         match (value, property.set) {
             (Some(value), Some(set)) => set(&object, value),
-            _ => Err(pyo3::exceptions::PyAttributeError::new_err("this attribute cannot be deleted")),
+            _ => Err(pyo3::exceptions::PyAttributeError::new_err(
+                "this attribute cannot be deleted",
+            )),
         }
     })
 }
 
 /// Runs Rust code called from C: errors become Python exceptions, and so would a panic.
-pub(crate) fn guard(body: impl for<'py> FnOnce(Python<'py>) -> PyResult<Bound<'py, PyAny>>) -> *mut PyObject {
+pub(crate) fn guard(
+    body: impl for<'py> FnOnce(Python<'py>) -> PyResult<Bound<'py, PyAny>>,
+) -> *mut PyObject {
     Python::attach(|py| match catch_unwind(AssertUnwindSafe(|| body(py))) {
         Ok(Ok(value)) => value.into_ptr(),
         Ok(Err(error)) => {
@@ -320,8 +376,17 @@ impl<'a> Args<'a> {
     /// # Safety
     /// The three values are those that CPython called a fastcall method with.
     #[inline(always)]
-    pub(crate) unsafe fn new(values: *const *mut PyObject, count: ffi::Py_ssize_t, names: *mut PyObject) -> Self {
-        Self { values, positions: count as usize, names, marker: std::marker::PhantomData }
+    pub(crate) unsafe fn new(
+        values: *const *mut PyObject,
+        count: ffi::Py_ssize_t,
+        names: *mut PyObject,
+    ) -> Self {
+        Self {
+            values,
+            positions: count as usize,
+            names,
+            marker: std::marker::PhantomData,
+        }
     }
 
     #[inline(always)]
@@ -351,7 +416,12 @@ impl<'a> Args<'a> {
     pub(crate) fn keyword(&self, at: usize) -> (*mut PyObject, *mut PyObject) {
         debug_assert!(at < self.keywords());
         // SAFETY: keyword values follow the positions, in the order of the names.
-        unsafe { (ffi::PyTuple_GET_ITEM(self.names, at as ffi::Py_ssize_t), *self.values.add(self.positions + at)) }
+        unsafe {
+            (
+                ffi::PyTuple_GET_ITEM(self.names, at as ffi::Py_ssize_t),
+                *self.values.add(self.positions + at),
+            )
+        }
     }
 
     /// The arguments by the names of the parameters. The first `required` must be there.
@@ -378,19 +448,29 @@ impl<'a> Args<'a> {
             let (name, value) = self.keyword(at);
             // SAFETY: as above; keyword names are text.
             let (name, value) = unsafe {
-                (Bound::from_borrowed_ptr(py, name).cast_into_unchecked::<pyo3::types::PyString>(), Bound::from_borrowed_ptr(py, value))
+                (
+                    Bound::from_borrowed_ptr(py, name)
+                        .cast_into_unchecked::<pyo3::types::PyString>(),
+                    Bound::from_borrowed_ptr(py, value),
+                )
             };
             let name = name.to_string_lossy();
             let Some(place) = names.iter().position(|n| *n == name) else {
-                return Err(PyTypeError::new_err(format!("{function}() got an unexpected keyword argument '{name}'")));
+                return Err(PyTypeError::new_err(format!(
+                    "{function}() got an unexpected keyword argument '{name}'"
+                )));
             };
             if found[place].replace(value).is_some() {
-                return Err(PyTypeError::new_err(format!("{function}() got multiple values for argument '{name}'")));
+                return Err(PyTypeError::new_err(format!(
+                    "{function}() got multiple values for argument '{name}'"
+                )));
             }
         }
         for (name, value) in names.iter().zip(&found).take(required) {
             if value.is_none() {
-                return Err(PyTypeError::new_err(format!("{function}() missing required argument: '{name}'")));
+                return Err(PyTypeError::new_err(format!(
+                    "{function}() missing required argument: '{name}'"
+                )));
             }
         }
         Ok(found)
@@ -409,7 +489,10 @@ macro_rules! method {
             $crate::heap_type::guard(|py| {
                 // SAFETY: CPython keeps object and arguments alive during the call.
                 let (object, args) = unsafe {
-                    (pyo3::Bound::from_borrowed_ptr(py, object), $crate::heap_type::Args::new(values, count, names))
+                    (
+                        pyo3::Bound::from_borrowed_ptr(py, object),
+                        $crate::heap_type::Args::new(values, count, names),
+                    )
                 };
                 $function(&object, &args)
             })

@@ -45,7 +45,12 @@ pub(crate) unsafe fn on_start(span: &SpanObject, tracer: &Tracer, parent: *mut P
         // SAFETY: the reference is owned here.
         let parent = unsafe { Bound::from_owned_ptr_or_opt(py, parent) };
         if span.has(RECORDING) {
-            call(&shown, tracer, "on_start", Some(parent.unwrap_or_else(|| py.None().into_bound(py))));
+            call(
+                &shown,
+                tracer,
+                "on_start",
+                Some(parent.unwrap_or_else(|| py.None().into_bound(py))),
+            );
         }
         true
     });
@@ -56,7 +61,8 @@ pub(crate) unsafe fn on_start(span: &SpanObject, tracer: &Tracer, parent: *mut P
 pub(crate) fn on_ending(span: &SpanObject, tracer: &Tracer) -> bool {
     with_span(span, |span| {
         let py = span.py();
-        call(&span, tracer, "on_ending", None).is_none_or(|answer| !answer.is(&*pyo3::types::PyBool::new(py, false)))
+        call(&span, tracer, "on_ending", None)
+            .is_none_or(|answer| !answer.is(&*pyo3::types::PyBool::new(py, false)))
     })
 }
 

@@ -35,7 +35,11 @@ fn begin_under(span: &SpanObject, tracer: &Tracer, parent: &Bound<'_, PyAny>) ->
         }
         span.parent_id.set(plain.span_id);
         let flags = flags(plain.sampled, plain.random, plain.is_remote);
-        let parent = Parent { trace_id: plain.trace_id, span_id: plain.span_id, flags };
+        let parent = Parent {
+            trace_id: plain.trace_id,
+            span_id: plain.span_id,
+            flags,
+        };
         // SAFETY: `py` proves that the thread is attached.
         unsafe { hot::begin(span, tracer, Some(parent)) };
         return Some(());
@@ -53,7 +57,10 @@ fn begin_under(span: &SpanObject, tracer: &Tracer, parent: &Bound<'_, PyAny>) ->
     };
     // SAFETY: as above.
     unsafe { hot::begin(span, tracer, Some(given)) };
-    let child = parent.borrow().child(py, span.span_id.get(), span.is_sampled()).and_then(|child| Bound::new(py, child));
+    let child = parent
+        .borrow()
+        .child(py, span.span_id.get(), span.is_sampled())
+        .and_then(|child| Bound::new(py, child));
     if let Ok(child) = child {
         span.context.store(child.into_any());
     }

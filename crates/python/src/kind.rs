@@ -25,7 +25,11 @@ pub(crate) unsafe fn number_of_kind(value: *mut PyObject) -> Option<u8> {
 /// # Safety
 /// The thread is attached; `value` is alive.
 pub(crate) unsafe fn number_of_status(value: *mut PyObject) -> Option<u8> {
-    if let Some(at) = state().statuses.iter().position(|status| status.get() == value) {
+    if let Some(at) = state()
+        .statuses
+        .iter()
+        .position(|status| status.get() == value)
+    {
         return Some(at as u8);
     }
     // SAFETY: as promised by the caller.
@@ -48,7 +52,9 @@ pub(crate) unsafe fn set(span: &SpanObject, value: *mut PyObject) {
 fn member<'py>(py: Python<'py>, member: *mut PyObject) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: members live as long as the module's state.
     unsafe { Bound::from_borrowed_ptr_or_opt(py, member) }.ok_or_else(|| {
-        pyo3::exceptions::PyRuntimeError::new_err("import codomyrmex.telemetry.tracing, not its _native module alone")
+        pyo3::exceptions::PyRuntimeError::new_err(
+            "import codomyrmex.telemetry.tracing, not its _native module alone",
+        )
     })
 }
 
@@ -64,7 +70,10 @@ pub(crate) fn status_member(py: Python<'_>, status: u8) -> PyResult<Bound<'_, Py
 
 pub(crate) fn get_kind<'py>(span: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let object = SpanObject::borrow(span);
-    match object.rare().and_then(|rare| rare.kind_value.get(span.py())) {
+    match object
+        .rare()
+        .and_then(|rare| rare.kind_value.get(span.py()))
+    {
         Some(value) => Ok(value),
         None => kind_member(span.py(), object.kind.get()),
     }
@@ -86,7 +95,10 @@ pub(crate) fn set_kind<'py>(span: &Bound<'py, PyAny>, value: Bound<'py, PyAny>) 
 
 pub(crate) fn get_status<'py>(span: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let object = SpanObject::borrow(span);
-    match object.rare().and_then(|rare| rare.status_value.get(span.py())) {
+    match object
+        .rare()
+        .and_then(|rare| rare.status_value.get(span.py()))
+    {
         Some(value) => Ok(value),
         None => status_member(span.py(), object.status.get()),
     }
@@ -96,7 +108,9 @@ pub(crate) fn set_status<'py>(span: &Bound<'py, PyAny>, value: Bound<'py, PyAny>
     let object = SpanObject::borrow(span);
     // SAFETY: a `Bound` proves that the thread is attached.
     unsafe {
-        object.status.set(number_of_status(value.as_ptr()).unwrap_or(0));
+        object
+            .status
+            .set(number_of_status(value.as_ptr()).unwrap_or(0));
         if !is_member(&state().statuses, value.as_ptr()) {
             object.make_rare().status_value.store(value);
         } else if let Some(rare) = object.rare() {
@@ -114,7 +128,11 @@ fn is_member(members: &[std::cell::Cell<*mut PyObject>], value: *mut PyObject) -
 #[pyfunction]
 pub(crate) fn register(kinds: &Bound<'_, PyAny>, statuses: &Bound<'_, PyAny>) -> PyResult<()> {
     let state = state();
-    for (place, kind) in state.kinds.iter().zip(["INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"]) {
+    for (place, kind) in state
+        .kinds
+        .iter()
+        .zip(["INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"])
+    {
         replace(place, kinds.getattr(kind)?);
     }
     for (place, status) in state.statuses.iter().zip(["UNSET", "OK", "ERROR"]) {

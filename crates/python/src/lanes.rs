@@ -67,9 +67,15 @@ fn this_thread() -> usize {
 
 impl Lane {
     pub(crate) fn new(exporter: Bound<'_, PyAny>, batch: usize) -> Self {
-        let slot = Slot::EMPTY;
+        let slot = Slot::empty();
         slot.store(exporter);
-        Self { exporter: slot, batch: batch.max(1), queue: Mutex::default(), turn: Mutex::new(()), idle: Condvar::new() }
+        Self {
+            exporter: slot,
+            batch: batch.max(1),
+            queue: Mutex::default(),
+            turn: Mutex::new(()),
+            idle: Condvar::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -78,7 +84,10 @@ impl Lane {
 
     pub(crate) fn counts(&self) -> Counts {
         let queue = self.lock();
-        Counts { queued: (queue.waiting.len() + queue.taken) as u64, ..queue.counts }
+        Counts {
+            queued: (queue.waiting.len() + queue.taken) as u64,
+            ..queue.counts
+        }
     }
 
     /// Takes a finished span; exports if that completes a batch.
@@ -120,7 +129,7 @@ impl Lane {
         match queue.exporting {
             Some(thread) if thread == me => {}
             Some(_) => {
-                if queue.waiting.len() % self.batch == 0 {
+                if queue.waiting.len().is_multiple_of(self.batch) {
                     queue.handed_over += 1;
                 }
             }
@@ -191,11 +200,17 @@ impl Lane {
             }
             Bound::from_owned_ptr(py, list)
         };
-        let Some(exporter) = self.exporter.get(py) else { return false };
+        let Some(exporter) = self.exporter.get(py) else {
+            return false;
+        };
         match exporter.call_method1(pyo3::intern!(py, "export"), (list,)) {
             Ok(result) => !result.is(&*pyo3::types::PyBool::new(py, false)),
             Err(error) => {
-                swallow(py, &error, "an exporter raised in export(); its spans are lost");
+                swallow(
+                    py,
+                    &error,
+                    "an exporter raised in export(); its spans are lost",
+                );
                 false
             }
         }
@@ -220,7 +235,9 @@ impl Lane {
                 Some(thread) if thread == me => return true,
                 Some(_) => {
                     drop(queue);
-                    let left = deadline.map_or(Duration::MAX, |d| d.saturating_duration_since(Instant::now()));
+                    let left = deadline.map_or(Duration::MAX, |d| {
+                        d.saturating_duration_since(Instant::now())
+                    });
                     if left.is_zero() {
                         return false;
                     }
@@ -246,14 +263,21 @@ impl Lane {
 
     /// The exporter's class, as its name in the books.
     pub(crate) fn name(&self, py: Python<'_>) -> String {
-        let name = self.exporter.get(py).and_then(|exporter| exporter.get_type().name().ok());
+        let name = self
+            .exporter
+            .get(py)
+            .and_then(|exporter| exporter.get_type().name().ok());
         name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
 
     /// Calls a method of the exporter that it need not have.
     pub(crate) fn call(&self, py: Python<'_>, method: &str) -> bool {
-        let Some(exporter) = self.exporter.get(py) else { return true };
-        let Ok(method) = exporter.getattr(method) else { return true };
+        let Some(exporter) = self.exporter.get(py) else {
+            return true;
+        };
+        let Ok(method) = exporter.getattr(method) else {
+            return true;
+        };
         match method.call0() {
             Ok(_) => true,
             Err(error) => {
@@ -272,7 +296,10 @@ impl Lane {
     pub(crate) fn forget(&self) {
         let mut queue = self.lock();
         let waiting = std::mem::take(&mut queue.waiting);
-        *queue = Queue { closed: queue.closed, ..Queue::default() };
+        *queue = Queue {
+            closed: queue.closed,
+            ..Queue::default()
+        };
         drop(queue);
         for span in waiting {
             // SAFETY: the fork hook runs attached; the queue owned the span.

@@ -4,7 +4,13 @@ use codomyrmex_core::Limits as Core;
 use pyo3::prelude::*;
 
 /// How much one span may hold; what is over a limit is dropped or cut, and counted.
-#[pyclass(module = "codomyrmex.telemetry.tracing", name = "Limits", frozen, eq, from_py_object)]
+#[pyclass(
+    module = "codomyrmex.telemetry.tracing",
+    name = "Limits",
+    frozen,
+    eq,
+    from_py_object
+)]
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Limits {
     pub(crate) core: Core,
@@ -22,7 +28,14 @@ impl Limits {
         attributes_per_link: u32,
         attribute_value_length: Option<u32>,
     ) -> Self {
-        let core = Core { attributes, events, links, attributes_per_event, attributes_per_link, attribute_value_length };
+        let core = Core {
+            attributes,
+            events,
+            links,
+            attributes_per_event,
+            attributes_per_link,
+            attribute_value_length,
+        };
         Self { core }
     }
 
@@ -57,8 +70,16 @@ impl Limits {
     }
 
     fn __repr__(&self) -> String {
-        let Core { attributes, events, links, attributes_per_event, attributes_per_link, attribute_value_length } = self.core;
-        let length = attribute_value_length.map_or_else(|| "None".to_owned(), |length| length.to_string());
+        let Core {
+            attributes,
+            events,
+            links,
+            attributes_per_event,
+            attributes_per_link,
+            attribute_value_length,
+        } = self.core;
+        let length =
+            attribute_value_length.map_or_else(|| "None".to_owned(), |length| length.to_string());
         format!(
             "Limits(attributes={attributes}, events={events}, links={links}, attributes_per_event={attributes_per_event}, \
              attributes_per_link={attributes_per_link}, attribute_value_length={length})"

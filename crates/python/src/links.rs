@@ -9,7 +9,11 @@ use crate::span::SpanObject;
 use crate::span_context::SpanContext;
 
 /// Adds a link to a Span or a SpanContext; anything else is ignored.
-pub(crate) fn add(span: &SpanObject, to: &Bound<'_, PyAny>, attributes: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+pub(crate) fn add(
+    span: &SpanObject,
+    to: &Bound<'_, PyAny>,
+    attributes: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
     if !events::takes(span) {
         return Ok(());
     }
@@ -38,7 +42,9 @@ pub(crate) fn add(span: &SpanObject, to: &Bound<'_, PyAny>, attributes: Option<&
 /// Adds every link of an iterable: Spans, SpanContexts, or pairs of one of them and attributes.
 pub(crate) fn add_all(span: &Bound<'_, PyAny>, links: &Bound<'_, PyAny>) {
     let object = SpanObject::borrow(span);
-    let Ok(links) = links.try_iter() else { return crate::attributes::ignored(object) };
+    let Ok(links) = links.try_iter() else {
+        return crate::attributes::ignored(object);
+    };
     for link in links {
         let added = link.and_then(|link| match link.cast::<PyTuple>() {
             Ok(pair) => add(object, &pair.get_item(0)?, pair.get_item(1).ok().as_ref()),

@@ -66,7 +66,10 @@ pub(crate) fn state() -> &'static State {
 impl State {
     /// Keeps a tracer alive while spans wait in it.
     pub(crate) fn keep(&self, tracer: *mut PyObject) {
-        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unflushed = self
+            .unflushed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if !unflushed.contains(&tracer.addr()) {
             // SAFETY: called attached, with a live tracer.
             unsafe { ffi::Py_INCREF(tracer) };
@@ -76,7 +79,10 @@ impl State {
 
     /// Undoes [`State::keep`]. The caller holds a reference of its own.
     pub(crate) fn release(&self, tracer: *mut PyObject) {
-        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unflushed = self
+            .unflushed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = unflushed.iter().position(|kept| *kept == tracer.addr()) {
             unflushed.swap_remove(at);
             drop(unflushed);
@@ -99,7 +105,10 @@ impl State {
 
     fn live<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, Tracer>> {
         let tracers = self.tracers.lock().unwrap_or_else(PoisonError::into_inner);
-        tracers.iter().filter_map(|tracer| tracer.bind(py).upgrade_as::<Tracer>().ok().flatten()).collect()
+        tracers
+            .iter()
+            .filter_map(|tracer| tracer.bind(py).upgrade_as::<Tracer>().ok().flatten())
+            .collect()
     }
 }
 
@@ -151,7 +160,11 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         close: word("close"),
         anext: word("__anext__"),
         code_file: word("co_filename"),
-        code_name: word(if py.version_info() >= (3, 11) { "co_qualname" } else { "co_name" }),
+        code_name: word(if py.version_info() >= (3, 11) {
+            "co_qualname"
+        } else {
+            "co_name"
+        }),
         kinds: [const { Cell::new(ptr::null_mut()) }; 5],
         statuses: [const { Cell::new(ptr::null_mut()) }; 3],
         spare_body: Cell::new(None),
@@ -178,12 +191,15 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(get_current_span, module)?)?;
     module.add_function(wrap_pyfunction!(crate::decorator::traced, module)?)?;
     // SAFETY: the state owns the dict.
-    module.add("registry", unsafe { Bound::from_borrowed_ptr(py, (*state).registry) })?;
+    module.add("registry", unsafe {
+        Bound::from_borrowed_ptr(py, (*state).registry)
+    })?;
     module.add_function(wrap_pyfunction!(crate::console::json_text, module)?)?;
     module.add_function(wrap_pyfunction!(crate::console::tree_text, module)?)?;
     module.add_function(wrap_pyfunction!(crate::console::shape_text, module)?)?;
     module.add_function(wrap_pyfunction!(crate::kind::register, module)?)?;
-    py.import("atexit")?.call_method1("register", (wrap_pyfunction!(at_exit, module)?,))?;
+    py.import("atexit")?
+        .call_method1("register", (wrap_pyfunction!(at_exit, module)?,))?;
     let options = pyo3::types::PyDict::new(py);
     options.set_item("after_in_child", wrap_pyfunction!(after_fork, module)?)?;
     if let Ok(register) = py.import("os")?.getattr("register_at_fork") {
@@ -201,7 +217,11 @@ fn add_hot_method(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
         ml_doc: c"A span for a with block or a function: span(name, kind=INTERNAL, attributes=None, **attributes)".as_ptr(),
     }));
     // SAFETY: the definition is never freed; the descriptor checks its receiver's class.
-    let method =
-        unsafe { Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewMethod(class.as_ptr().cast(), method))? };
+    let method = unsafe {
+        Bound::from_owned_ptr_or_err(
+            class.py(),
+            ffi::PyDescr_NewMethod(class.as_ptr().cast(), method),
+        )?
+    };
     class.setattr("span", method)
 }

@@ -5,7 +5,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 /// The native half of NullExporter. A tracer that has one encodes its spans.
-#[pyclass(module = "codomyrmex.telemetry.tracing._native", name = "NullExporter", frozen, subclass, weakref)]
+#[pyclass(
+    module = "codomyrmex.telemetry.tracing._native",
+    name = "NullExporter",
+    frozen,
+    subclass,
+    weakref
+)]
 pub(crate) struct NullExporter {
     pub(crate) core: Core,
 }

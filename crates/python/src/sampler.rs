@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use codomyrmex_core::{Sample, Sampler as Core, SamplingInput, SamplingResult as CoreResult, TraceState};
+use codomyrmex_core::{
+    Sample, Sampler as Core, SamplingInput, SamplingResult as CoreResult, TraceState,
+};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -12,7 +14,12 @@ use crate::span_context::SpanContext;
 use crate::{convert, kind};
 
 /// Decides which traces are recorded, before anything else is paid for.
-#[pyclass(module = "codomyrmex.telemetry.tracing", name = "Sampler", frozen, from_py_object)]
+#[pyclass(
+    module = "codomyrmex.telemetry.tracing",
+    name = "Sampler",
+    frozen,
+    from_py_object
+)]
 #[derive(Clone)]
 pub(crate) struct Sampler {
     core: Core,
@@ -23,13 +30,17 @@ impl Sampler {
     /// Every span.
     #[staticmethod]
     fn always_on() -> Self {
-        Self { core: Core::always_on() }
+        Self {
+            core: Core::always_on(),
+        }
     }
 
     /// No span.
     #[staticmethod]
     fn always_off() -> Self {
-        Self { core: Core::always_off() }
+        Self {
+            core: Core::always_off(),
+        }
     }
 
     /// A share of the traces, between 0 and 1, decided by the trace id.
@@ -38,13 +49,17 @@ impl Sampler {
         if !(0.0..=1.0).contains(&ratio) {
             return Err(PyValueError::new_err("a ratio lies between 0 and 1"));
         }
-        Ok(Self { core: Core::ratio(ratio) })
+        Ok(Self {
+            core: Core::ratio(ratio),
+        })
     }
 
     /// As the parent; `root` decides where there is none.
     #[staticmethod]
     fn parent_based(root: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self { core: Core::parent_based(read(root)?) })
+        Ok(Self {
+            core: Core::parent_based(read(root)?),
+        })
     }
 
     fn __repr__(&self) -> String {
@@ -53,7 +68,12 @@ impl Sampler {
 }
 
 /// What a sampler of the user's own may answer, beside True and False.
-#[pyclass(module = "codomyrmex.telemetry.tracing", name = "SamplingResult", frozen, get_all)]
+#[pyclass(
+    module = "codomyrmex.telemetry.tracing",
+    name = "SamplingResult",
+    frozen,
+    get_all
+)]
 pub(crate) struct SamplingResult {
     /// Whether the span is recorded.
     sampled: bool,
@@ -77,7 +97,11 @@ impl SamplingResult {
             Some(given) => given.copy()?,
             None => PyDict::new(py),
         };
-        Ok(Self { sampled, attributes: attributes.unbind(), trace_state })
+        Ok(Self {
+            sampled,
+            attributes: attributes.unbind(),
+            trace_state,
+        })
     }
 }
 
@@ -87,12 +111,17 @@ pub(crate) fn read(given: &Bound<'_, PyAny>) -> PyResult<Core> {
         return Ok(built_in.get().core.clone());
     }
     if let Ok(name) = given.cast::<PyString>() {
-        return Core::parse(name.to_str()?, None).map_err(|error| PyValueError::new_err(format!("sampler: {error}")));
+        return Core::parse(name.to_str()?, None)
+            .map_err(|error| PyValueError::new_err(format!("sampler: {error}")));
     }
     if given.hasattr("sample")? {
-        return Ok(Core::custom(Arc::new(Own { sampler: given.clone().unbind() })));
+        return Ok(Core::custom(Arc::new(Own {
+            sampler: given.clone().unbind(),
+        })));
     }
-    Err(PyTypeError::new_err("a sampler is a Sampler, the name of one, or an object with a method sample()"))
+    Err(PyTypeError::new_err(
+        "a sampler is a Sampler, the name of one, or an object with a method sample()",
+    ))
 }
 
 /// A Python object as a sampler.
@@ -120,25 +149,40 @@ impl Own {
     fn ask(&self, py: Python<'_>, input: &SamplingInput<'_>) -> PyResult<CoreResult> {
         let options = PyDict::new(py);
         options.set_item("trace_id", input.trace_id.to_string())?;
-        let parent = input.parent.map(|parent| SpanContext::from_core(py, parent)).transpose()?;
-        options.set_item("parent", parent.map(|parent| Bound::new(py, parent)).transpose()?)?;
+        let parent = input
+            .parent
+            .map(|parent| SpanContext::from_core(py, parent))
+            .transpose()?;
+        options.set_item(
+            "parent",
+            parent.map(|parent| Bound::new(py, parent)).transpose()?,
+        )?;
         options.set_item("kind", kind::kind_member(py, input.kind.otlp())?)?;
         let attributes = PyDict::new(py);
         for (key, value) in input.attributes {
             attributes.set_item(key, convert::to_python(py, value)?)?;
         }
         options.set_item("attributes", attributes)?;
-        let links: Vec<_> = input.links.iter().map(|link| SpanContext::from_core(py, link)).collect::<PyResult<_>>()?;
+        let links: Vec<_> = input
+            .links
+            .iter()
+            .map(|link| SpanContext::from_core(py, link))
+            .collect::<PyResult<_>>()?;
         options.set_item("links", links)?;
-        let answer = self.sampler.bind(py).call_method("sample", (input.name,), Some(&options))?;
+        let answer = self
+            .sampler
+            .bind(py)
+            .call_method("sample", (input.name,), Some(&options))?;
         let Ok(result) = answer.cast::<SamplingResult>() else {
             return Ok(answer.is_truthy()?.into());
         };
         let result = result.get();
         let mut decision = CoreResult::from(result.sampled);
         decision.attributes = convert::attributes(result.attributes.bind(py));
-        decision.trace_state =
-            result.trace_state.as_deref().and_then(|state| TraceState::from_values([state]).ok());
+        decision.trace_state = result
+            .trace_state
+            .as_deref()
+            .and_then(|state| TraceState::from_values([state]).ok());
         Ok(decision)
     }
 }

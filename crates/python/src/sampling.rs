@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use crate::convert;
 use crate::engine::{self, Parent};
 use crate::span::{OPEN, SpanObject};
-use crate::tracer::Tracer;
 use crate::text;
+use crate::tracer::Tracer;
 
 /// A span of a tracer that is off carries its parent's ids: what comes in goes out.
 #[cold]
@@ -29,7 +29,10 @@ pub(crate) fn pass_through(span: &SpanObject, parent: Option<Parent>) {
 pub(crate) fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Parent>) -> Begun {
     Python::attach(|py| {
         let parent = parent.map(|parent| {
-            let mut context = SpanContext::new(TraceId::from_words(parent.trace_id), SpanId::from_word(parent.span_id));
+            let mut context = SpanContext::new(
+                TraceId::from_words(parent.trace_id),
+                SpanId::from_word(parent.span_id),
+            );
             context.sampled = parent.flags & engine::SAMPLED != 0;
             context.is_remote = parent.flags & engine::REMOTE != 0;
             context
@@ -40,13 +43,23 @@ pub(crate) fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Parent>) 
         for at in 0..usize::from(span.pair_count.get()) {
             let pair = span.pair(at);
             // SAFETY: the pair owns both.
-            let (key, value) =
-                unsafe { (Bound::from_borrowed_ptr(py, pair.key), Bound::from_borrowed_ptr(py, pair.value)) };
+            let (key, value) = unsafe {
+                (
+                    Bound::from_borrowed_ptr(py, pair.key),
+                    Bound::from_borrowed_ptr(py, pair.value),
+                )
+            };
             initial.push((convert::text(&key), convert::value(&value)));
         }
         let kind = SpanKind::from_otlp(span.kind.get());
-        let (begun, decision) =
-            binding::begin_with(tracer.engine().tracer(), parent.as_ref(), &name, kind, &initial, &[]);
+        let (begun, decision) = binding::begin_with(
+            tracer.engine().tracer(),
+            parent.as_ref(),
+            &name,
+            kind,
+            &initial,
+            &[],
+        );
         if begun.sampled {
             for (key, value) in &decision.attributes {
                 if let Ok(value) = crate::convert::to_python(py, value) {

@@ -54,12 +54,18 @@ pub(crate) fn make<'py>(
     options: &Options<'py>,
 ) -> PyResult<Made<'py>> {
     let settings = environment();
-    let service_name = settings.service_name.clone().unwrap_or_else(|| service_name.to_owned());
+    let service_name = settings
+        .service_name
+        .clone()
+        .unwrap_or_else(|| service_name.to_owned());
     let redact = match &options.redact {
         Some(given) => read_redact(given)?,
         None => settings.redact.clone().unwrap_or_default(),
     };
-    let limits = options.limits.as_ref().map_or(settings.limits, Limits::to_core);
+    let limits = options
+        .limits
+        .as_ref()
+        .map_or(settings.limits, |limits| limits.to_core());
     let mut builder = settings
         .builder(&service_name)
         .resource(Resource::sdk("python"))
@@ -88,7 +94,10 @@ pub(crate) fn make<'py>(
         },
         None => {
             // Existing callers know the console as the exporter that is there without one.
-            for choice in settings.exporters.unwrap_or_else(|| vec![ExporterChoice::Console]) {
+            for choice in settings
+                .exporters
+                .unwrap_or_else(|| vec![ExporterChoice::Console])
+            {
                 match choice {
                     ExporterChoice::Console => in_process.push(console(py)?),
                     other => builder = other.add_to(builder),
@@ -97,33 +106,54 @@ pub(crate) fn make<'py>(
         }
     }
     let exporter = exporter.or_else(|| in_process.first().cloned());
-    Ok(Made { builder, service_name, exporter, in_process })
+    Ok(Made {
+        builder,
+        service_name,
+        exporter,
+        in_process,
+    })
 }
 
 fn console(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    py.import("codomyrmex.telemetry.tracing.exporters")?.getattr("ConsoleExporter")?.call0()
+    py.import("codomyrmex.telemetry.tracing.exporters")?
+        .getattr("ConsoleExporter")?
+        .call0()
 }
 
 /// Seconds as a time span.
 pub(crate) fn interval(seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| PyValueError::new_err("a time must be seconds, zero or more"))
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| PyValueError::new_err("a time must be seconds, zero or more"))
 }
 
 /// True is the default, False is off, text is the syntax of CODOMYRMEX_REDACT, anything else is more words.
 fn read_redact(given: &Bound<'_, PyAny>) -> PyResult<Redact> {
     if let Ok(on) = given.cast::<PyBool>() {
-        return Ok(if on.is_true() { Redact::standard().clone() } else { Redact::off() });
+        return Ok(if on.is_true() {
+            Redact::standard().clone()
+        } else {
+            Redact::off()
+        });
     }
     if let Ok(text) = given.cast::<PyString>() {
-        return text.to_str()?.parse().map_err(|error| PyValueError::new_err(format!("redact: {error}")));
+        return text
+            .to_str()?
+            .parse()
+            .map_err(|error| PyValueError::new_err(format!("redact: {error}")));
     }
-    let words = given.try_iter().map_err(|_| PyTypeError::new_err("redact must be a bool, text, or words"))?;
-    let words: Vec<String> = words.map(|word| word.map(|word| convert::text(&word))).collect::<PyResult<_>>()?;
-    Ok(Redact::standard().clone().with_words(words.iter().map(String::as_str)))
+    let words = given
+        .try_iter()
+        .map_err(|_| PyTypeError::new_err("redact must be a bool, text, or words"))?;
+    let words: Vec<String> = words
+        .map(|word| word.map(|word| convert::text(&word)))
+        .collect::<PyResult<_>>()?;
+    Ok(Redact::standard()
+        .clone()
+        .with_words(words.iter().map(String::as_str)))
 }
 
 impl Limits {
-    fn to_core(&self) -> CoreLimits {
+    fn to_core(self) -> CoreLimits {
         self.core
     }
 }

@@ -118,14 +118,14 @@ pub(crate) struct Rare {
 impl Rare {
     fn new() -> Self {
         Self {
-            start_value: Slot::EMPTY,
-            end_value: Slot::EMPTY,
-            kind_value: Slot::EMPTY,
-            status_value: Slot::EMPTY,
-            status_message: Slot::EMPTY,
-            event_list: Slot::EMPTY,
+            start_value: Slot::empty(),
+            end_value: Slot::empty(),
+            kind_value: Slot::empty(),
+            status_value: Slot::empty(),
+            status_message: Slot::empty(),
+            event_list: Slot::empty(),
             events: RefCell::new(Vec::new()),
-            links: Slot::EMPTY,
+            links: Slot::empty(),
             dropped_attributes: Cell::new(0),
             dropped_events: Cell::new(0),
             dropped_links: Cell::new(0),
@@ -245,7 +245,10 @@ impl SpanObject {
     #[inline(always)]
     pub(crate) unsafe fn replace_pair(&self, at: usize, value: *mut PyObject) {
         let old = self.pair(at);
-        self.pairs[at].set(MaybeUninit::new(Pair { key: old.key, value }));
+        self.pairs[at].set(MaybeUninit::new(Pair {
+            key: old.key,
+            value,
+        }));
         // SAFETY: the pair owned its value.
         unsafe { ffi::Py_DECREF(old.value) };
     }
@@ -274,7 +277,9 @@ impl SpanObject {
 pub(crate) unsafe fn is_span(object: *mut PyObject) -> bool {
     let span = state().span_type;
     // SAFETY: both are live.
-    unsafe { ffi::Py_TYPE(object) == span || ffi::PyType_IsSubtype(ffi::Py_TYPE(object), span) != 0 }
+    unsafe {
+        ffi::Py_TYPE(object) == span || ffi::PyType_IsSubtype(ffi::Py_TYPE(object), span) != 0
+    }
 }
 
 /// A new Span with nothing in it: pending, of no tracer. Null, with MemoryError set, where there is no memory.
@@ -303,12 +308,12 @@ unsafe fn initialise(span: *mut SpanObject) {
     // SAFETY: writes fields of allocated memory without reading them.
     unsafe {
         (&raw mut (*span).weak_references).write(Cell::new(ptr::null_mut()));
-        (&raw mut (*span).tracer).write(Slot::EMPTY);
-        (&raw mut (*span).name).write(Slot::EMPTY);
-        (&raw mut (*span).before).write(Slot::EMPTY);
-        (&raw mut (*span).home).write(Slot::EMPTY);
-        (&raw mut (*span).attributes).write(Slot::EMPTY);
-        (&raw mut (*span).context).write(Slot::EMPTY);
+        (&raw mut (*span).tracer).write(Slot::empty());
+        (&raw mut (*span).name).write(Slot::empty());
+        (&raw mut (*span).before).write(Slot::empty());
+        (&raw mut (*span).home).write(Slot::empty());
+        (&raw mut (*span).attributes).write(Slot::empty());
+        (&raw mut (*span).context).write(Slot::empty());
         (&raw mut (*span).rare).write(Cell::new(ptr::null_mut()));
         (&raw mut (*span).trace_id).write(Cell::new([0; 2]));
         (&raw mut (*span).span_id).write(Cell::new(0));
@@ -333,7 +338,9 @@ unsafe extern "C" fn new(
     // SAFETY: `tp_alloc` gives zeroed memory of at least the struct's size, already tracked; zero is a valid empty state
     // for the collector, and no Python code runs before the fields are written.
     unsafe {
-        let Some(alloc) = (*class).tp_alloc else { return ptr::null_mut() };
+        let Some(alloc) = (*class).tp_alloc else {
+            return ptr::null_mut();
+        };
         let span = alloc(class, 0);
         if !span.is_null() {
             initialise(span.cast());
@@ -342,12 +349,23 @@ unsafe extern "C" fn new(
     }
 }
 
-unsafe extern "C" fn traverse(object: *mut PyObject, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+unsafe extern "C" fn traverse(
+    object: *mut PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
     // SAFETY: the collector calls this with a live span of this type, and nothing else runs meanwhile.
     unsafe {
         let span = SpanObject::from_ptr(object);
         let mut result = visit(ffi::Py_TYPE(object).cast(), arg);
-        for slot in [&span.tracer, &span.name, &span.before, &span.home, &span.attributes, &span.context] {
+        for slot in [
+            &span.tracer,
+            &span.name,
+            &span.before,
+            &span.home,
+            &span.attributes,
+            &span.context,
+        ] {
             if result == 0 {
                 result = slot.visit(visit, arg);
             }
@@ -396,7 +414,10 @@ unsafe extern "C" fn clear(object: *mut PyObject) -> c_int {
 unsafe fn give_up(span: &SpanObject) {
     if span.phase.get() == OPEN && span.has(COUNTED) {
         span.lower(COUNTED);
-        if let Some(tracer) = span.tracer().filter(|_| span.generation.get() == engine::generation()) {
+        if let Some(tracer) = span
+            .tracer()
+            .filter(|_| span.generation.get() == engine::generation())
+        {
             tracer.engine().abandoned();
         }
     }
@@ -460,7 +481,10 @@ pub(crate) fn build(module: &Bound<'_, PyModule>) -> PyResult<*mut ffi::PyTypeOb
     .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
     .slot(ffi::Py_tp_clear, clear as *mut c_void)
     .slot(ffi::Py_tp_dealloc, dealloc as *mut c_void)
-    .offset(c"__weaklistoffset__", offset_of!(SpanObject, weak_references));
+    .offset(
+        c"__weaklistoffset__",
+        offset_of!(SpanObject, weak_references),
+    );
     let builder = crate::hot::methods(builder);
     let builder = crate::span_fields::fields(builder);
     let builder = crate::span_methods::methods(builder);

@@ -11,7 +11,12 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use crate::{convert, engine, settings};
 
 /// Ids, sampling and baggage of a span; what travels to other processes.
-#[pyclass(module = "codomyrmex.telemetry.tracing", name = "SpanContext", subclass, weakref)]
+#[pyclass(
+    module = "codomyrmex.telemetry.tracing",
+    name = "SpanContext",
+    subclass,
+    weakref
+)]
 pub(crate) struct SpanContext {
     trace_id: Py<PyAny>,
     span_id: Py<PyAny>,
@@ -37,25 +42,42 @@ pub(crate) struct Plain {
 
 fn hex_trace(py: Python<'_>, words: [u64; 2]) -> Py<PyAny> {
     let mut digits = [0; 32];
-    PyString::new(py, TraceId::from_words(words).write_hex(&mut digits)).into_any().unbind()
+    PyString::new(py, TraceId::from_words(words).write_hex(&mut digits))
+        .into_any()
+        .unbind()
 }
 
 fn hex_span(py: Python<'_>, word: u64) -> Py<PyAny> {
     let mut digits = [0; 16];
-    PyString::new(py, SpanId::from_word(word).write_hex(&mut digits)).into_any().unbind()
+    PyString::new(py, SpanId::from_word(word).write_hex(&mut digits))
+        .into_any()
+        .unbind()
 }
 
 fn truth(py: Python<'_>, value: bool) -> Py<PyAny> {
-    pyo3::types::PyBool::new(py, value).to_owned().into_any().unbind()
+    pyo3::types::PyBool::new(py, value)
+        .to_owned()
+        .into_any()
+        .unbind()
 }
 
 impl SpanContext {
     /// The context of a span that has ids and nothing else.
-    pub(crate) fn of_ids(py: Python<'_>, trace_id: [u64; 2], span_id: u64, parent_id: u64, flags: u16) -> Self {
+    pub(crate) fn of_ids(
+        py: Python<'_>,
+        trace_id: [u64; 2],
+        span_id: u64,
+        parent_id: u64,
+        flags: u16,
+    ) -> Self {
         Self {
             trace_id: hex_trace(py, trace_id),
             span_id: hex_span(py, span_id),
-            parent_span_id: if parent_id == 0 { py.None() } else { hex_span(py, parent_id) },
+            parent_span_id: if parent_id == 0 {
+                py.None()
+            } else {
+                hex_span(py, parent_id)
+            },
             sampled: truth(py, flags & engine::SAMPLED != 0),
             baggage: PyDict::new(py).into_any().unbind(),
             trace_state: PyString::intern(py, "").into_any().unbind(),
@@ -78,7 +100,9 @@ impl SpanContext {
             parent_span_id: core.parent_span_id_text().map_or_else(|| py.None(), text),
             sampled: truth(py, core.sampled),
             baggage: baggage.into_any().unbind(),
-            trace_state: PyString::new(py, core.trace_state.as_str()).into_any().unbind(),
+            trace_state: PyString::new(py, core.trace_state.as_str())
+                .into_any()
+                .unbind(),
             is_remote: core.is_remote,
             words: plain.then(|| (core.trace_id.to_words(), core.span_id.to_word())),
             random: core.random_trace_id(),
@@ -93,7 +117,13 @@ impl SpanContext {
         if !baggage.is_empty() || trace_state.len().ok()? != 0 {
             return None;
         }
-        Some(Plain { trace_id, span_id, sampled: self.is_sampled(py), is_remote: self.is_remote, random: self.random })
+        Some(Plain {
+            trace_id,
+            span_id,
+            sampled: self.is_sampled(py),
+            is_remote: self.is_remote,
+            random: self.random,
+        })
     }
 
     fn is_sampled(&self, py: Python<'_>) -> bool {
@@ -104,7 +134,11 @@ impl SpanContext {
     pub(crate) fn to_core(&self, py: Python<'_>) -> Core {
         let id = |value: &Py<PyAny>| {
             let value = value.bind(py);
-            if value.is_none() { String::new() } else { convert::text(value) }
+            if value.is_none() {
+                String::new()
+            } else {
+                convert::text(value)
+            }
         };
         let parent = id(&self.parent_span_id);
         let parent = (!parent.is_empty()).then_some(parent.as_str());
@@ -145,7 +179,16 @@ impl SpanContext {
     }
 
     fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, [&self.trace_id, &self.span_id, &self.parent_span_id, &self.sampled, &self.baggage])
+        PyTuple::new(
+            py,
+            [
+                &self.trace_id,
+                &self.span_id,
+                &self.parent_span_id,
+                &self.sampled,
+                &self.baggage,
+            ],
+        )
     }
 }
 
@@ -164,7 +207,10 @@ fn read_baggage(value: &Bound<'_, PyAny>) -> Baggage {
         Err(_) => {
             let dict = PyDict::new(value.py());
             // A mapping that cannot be read is as good as none.
-            if value.cast::<pyo3::types::PyMapping>().is_ok_and(|mapping| dict.update(mapping).is_ok()) {
+            if value
+                .cast::<pyo3::types::PyMapping>()
+                .is_ok_and(|mapping| dict.update(mapping).is_ok())
+            {
                 read(&dict);
             }
         }
@@ -174,6 +220,10 @@ fn read_baggage(value: &Bound<'_, PyAny>) -> Baggage {
 
 #[pymethods]
 impl SpanContext {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "they are the parameters of the Python function"
+    )]
     #[new]
     #[pyo3(signature = (trace_id, span_id, parent_span_id = None, sampled = None, baggage = None, *, trace_state = None, is_remote = false))]
     fn new(
@@ -192,7 +242,8 @@ impl SpanContext {
             parent_span_id: parent_span_id.unwrap_or_else(|| py.None()),
             sampled: sampled.unwrap_or_else(|| truth(py, true)),
             baggage: baggage.unwrap_or_else(|| PyDict::new(py).into_any().unbind()),
-            trace_state: trace_state.unwrap_or_else(|| PyString::intern(py, "").into_any().unbind()),
+            trace_state: trace_state
+                .unwrap_or_else(|| PyString::intern(py, "").into_any().unbind()),
             is_remote,
             words: None,
             random: false,
@@ -298,7 +349,10 @@ impl SpanContext {
 
     /// Reads what `to_dict` gives; KeyError names the key that is missing.
     #[classmethod]
-    fn from_dict<'py>(class: &Bound<'py, PyType>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn from_dict<'py>(
+        class: &Bound<'py, PyType>,
+        data: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = class.py();
         let get = |key: &'static str| match data.get_item(key) {
             Ok(value) => Ok(Some(value)),
@@ -316,7 +370,11 @@ impl SpanContext {
         }
         if let Some(baggage) = get("baggage")?.filter(|baggage| !baggage.is_none()) {
             let copy = PyDict::new(py);
-            copy.update(baggage.cast().map_err(|_| PyTypeError::new_err("baggage must be a mapping"))?)?;
+            copy.update(
+                baggage
+                    .cast()
+                    .map_err(|_| PyTypeError::new_err("baggage must be a mapping"))?,
+            )?;
             options.set_item("baggage", copy)?;
         }
         class.call((), Some(&options))
@@ -326,21 +384,27 @@ impl SpanContext {
     fn to_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let headers = PyDict::new(py);
         let mut done = Ok(());
-        self.to_core(py).inject_with(settings::default_redact(), &mut |name, value| {
-            if done.is_ok() {
-                done = headers.set_item(name, value);
-            }
-        });
+        self.to_core(py)
+            .inject_with(settings::default_redact(), &mut |name, value| {
+                if done.is_ok() {
+                    done = headers.set_item(name, value);
+                }
+            });
         done.map(|()| headers)
     }
 
     /// The context that came with these headers, names in any case; None where there is none. Never raises.
     #[classmethod]
-    fn from_headers<'py>(class: &Bound<'py, PyType>, headers: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn from_headers<'py>(
+        class: &Bound<'py, PyType>,
+        headers: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = class.py();
-        let Some(core) = Core::from_headers(read_headers(headers).as_slice()) else { return Ok(None) };
+        let Some(core) = Core::from_headers(read_headers(headers).as_slice()) else {
+            return Ok(None);
+        };
         let made = Self::from_core(py, &core)?;
-        if class.is(&py.get_type::<SpanContext>()) {
+        if class.is(py.get_type::<SpanContext>()) {
             return Ok(Some(Bound::new(py, made)?.into_any()));
         }
         let options = PyDict::new(py);
@@ -363,9 +427,16 @@ impl SpanContext {
         ))
     }
 
-    fn __eq__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn __eq__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let Some(other) = other.cast::<Self>().ok().filter(|other| other.get_type().is(&slf.get_type())) else {
+        let Some(other) = other
+            .cast::<Self>()
+            .ok()
+            .filter(|other| other.get_type().is(slf.get_type()))
+        else {
             return Ok(py.NotImplemented().into_bound(py));
         };
         if slf.is(other) {
@@ -373,17 +444,25 @@ impl SpanContext {
         }
         let (mine, theirs) = {
             let (mine, theirs) = (slf.borrow(), other.borrow());
-            let states = (mine.trace_state.clone_ref(py), theirs.trace_state.clone_ref(py));
+            let states = (
+                mine.trace_state.clone_ref(py),
+                theirs.trace_state.clone_ref(py),
+            );
             ((mine.fields(py)?, states.0), (theirs.fields(py)?, states.1))
         };
         let equal = mine.0.eq(&theirs.0)? && mine.1.bind(py).eq(&theirs.1)?;
         Ok(truth(py, equal).into_bound(py))
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>, Bound<'py, PyTuple>)> {
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>, Bound<'py, PyTuple>)> {
         let py = slf.py();
         let this = slf.borrow();
-        let extra = PyTuple::new(py, [this.trace_state.clone_ref(py), truth(py, this.is_remote)])?;
+        let extra = PyTuple::new(
+            py,
+            [this.trace_state.clone_ref(py), truth(py, this.is_remote)],
+        )?;
         Ok((slf.get_type().into_any(), this.fields(py)?, extra))
     }
 
@@ -401,7 +480,13 @@ impl SpanContext {
     }
 
     fn __clear__(&mut self, py: Python<'_>) {
-        for field in [&mut self.trace_id, &mut self.span_id, &mut self.parent_span_id, &mut self.sampled, &mut self.baggage] {
+        for field in [
+            &mut self.trace_id,
+            &mut self.span_id,
+            &mut self.parent_span_id,
+            &mut self.sampled,
+            &mut self.baggage,
+        ] {
             *field = py.None();
         }
     }
@@ -410,15 +495,19 @@ impl SpanContext {
 /// Names and values of headers: of a mapping, or of an iterable of pairs; bytes are read as Latin-1. What cannot be read is
 /// left out.
 fn read_headers(headers: &Bound<'_, PyAny>) -> Vec<(String, String)> {
-    let items = headers.call_method0("items").or_else(|_| headers.try_iter().map(Bound::into_any));
-    let Ok(items) = items.and_then(|items| items.try_iter()) else { return Vec::new() };
+    let items = headers
+        .call_method0("items")
+        .or_else(|_| headers.try_iter().map(Bound::into_any));
+    let Ok(items) = items.and_then(|items| items.try_iter()) else {
+        return Vec::new();
+    };
     let mut read = Vec::new();
     for item in items {
         let Ok(item) = item else { break };
-        if let (Ok(name), Ok(value)) = (item.get_item(0), item.get_item(1)) {
-            if let (Some(name), Some(value)) = (header_text(&name), header_text(&value)) {
-                read.push((name, value));
-            }
+        if let (Ok(name), Ok(value)) = (item.get_item(0), item.get_item(1))
+            && let (Some(name), Some(value)) = (header_text(&name), header_text(&value))
+        {
+            read.push((name, value));
         }
         if read.len() == 1000 {
             break;
@@ -429,7 +518,16 @@ fn read_headers(headers: &Bound<'_, PyAny>) -> Vec<(String, String)> {
 
 fn header_text(value: &Bound<'_, PyAny>) -> Option<String> {
     if let Ok(bytes) = value.cast::<pyo3::types::PyBytes>() {
-        return Some(bytes.as_bytes().iter().map(|byte| char::from(*byte)).collect());
+        return Some(
+            bytes
+                .as_bytes()
+                .iter()
+                .map(|byte| char::from(*byte))
+                .collect(),
+        );
     }
-    value.cast::<PyString>().ok().map(|text| text.to_string_lossy().into_owned())
+    value
+        .cast::<PyString>()
+        .ok()
+        .map(|text| text.to_string_lossy().into_owned())
 }

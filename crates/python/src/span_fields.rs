@@ -11,37 +11,100 @@ use crate::{attributes, events, inherit, kind, links, status, times};
 pub(crate) fn fields(builder: TypeBuilder) -> TypeBuilder {
     let set = |set: Set| Some(set);
     builder
-        .property(c"name", get_name, set(set_name), c"What the span is called.")
-        .property(c"context", get_context, set(set_context), c"The span's SpanContext.")
-        .property(c"kind", kind::get_kind, set(kind::set_kind), c"The span's SpanKind.")
-        .property(c"status", kind::get_status, set(kind::set_status), c"The span's SpanStatus.")
+        .property(
+            c"name",
+            get_name,
+            set(set_name),
+            c"What the span is called.",
+        )
+        .property(
+            c"context",
+            get_context,
+            set(set_context),
+            c"The span's SpanContext.",
+        )
+        .property(
+            c"kind",
+            kind::get_kind,
+            set(kind::set_kind),
+            c"The span's SpanKind.",
+        )
+        .property(
+            c"status",
+            kind::get_status,
+            set(kind::set_status),
+            c"The span's SpanStatus.",
+        )
         .property(
             c"status_message",
             status::get_message,
             set(status::set_message),
             c"What went wrong; empty without an error.",
         )
-        .property(c"start_time", times::get_start, set(times::set_start), c"Start, in seconds since the epoch.")
-        .property(c"end_time", times::get_end, set(times::set_end), c"End, in seconds since the epoch; None before it.")
+        .property(
+            c"start_time",
+            times::get_start,
+            set(times::set_start),
+            c"Start, in seconds since the epoch.",
+        )
+        .property(
+            c"end_time",
+            times::get_end,
+            set(times::set_end),
+            c"End, in seconds since the epoch; None before it.",
+        )
         .property(
             c"attributes",
             get_attributes,
             set(set_attributes),
             c"The attributes, `service.name` first. May be changed in place until the end.",
         )
-        .property(c"events", get_events, set(set_events), c"The events: dicts with name, timestamp and attributes.")
-        .property(c"links", get_links, None, c"The links: pairs of SpanContext and attributes.")
+        .property(
+            c"events",
+            get_events,
+            set(set_events),
+            c"The events: dicts with name, timestamp and attributes.",
+        )
+        .property(
+            c"links",
+            get_links,
+            None,
+            c"The links: pairs of SpanContext and attributes.",
+        )
         .property(c"trace_id", get_trace_id, None, c"The trace id as text.")
         .property(c"span_id", get_span_id, None, c"The span id as text.")
-        .property(c"parent_span_id", get_parent_span_id, None, c"The parent's span id as text; None for a root.")
-        .property(c"duration_ms", get_duration, None, c"Milliseconds from start to end, or to now.")
-        .property(c"is_finished", get_is_finished, None, c"Whether the span has ended.")
-        .property(c"is_recording", get_is_recording, None, c"Whether attributes and events are kept.")
+        .property(
+            c"parent_span_id",
+            get_parent_span_id,
+            None,
+            c"The parent's span id as text; None for a root.",
+        )
+        .property(
+            c"duration_ms",
+            get_duration,
+            None,
+            c"Milliseconds from start to end, or to now.",
+        )
+        .property(
+            c"is_finished",
+            get_is_finished,
+            None,
+            c"Whether the span has ended.",
+        )
+        .property(
+            c"is_recording",
+            get_is_recording,
+            None,
+            c"Whether attributes and events are kept.",
+        )
 }
 
 fn get_name<'py>(span: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = span.py();
-    Ok(SpanObject::borrow(span).name.get(py).unwrap_or_else(|| PyString::intern(py, "").into_any()))
+    Ok(SpanObject::borrow(span)
+        .name
+        .get(py)
+        .unwrap_or_else(|| PyString::intern(py, "").into_any()))
 }
 
 fn set_name<'py>(span: &Bound<'py, PyAny>, value: Bound<'py, PyAny>) -> PyResult<()> {
@@ -95,7 +158,9 @@ fn from_context<'py>(span: &Bound<'py, PyAny>, field: &str) -> PyResult<Bound<'p
     let py = span.py();
     match object.context.get(py) {
         // Somebody may have assigned something else than a SpanContext.
-        Some(context) => Ok(context.getattr(field).unwrap_or_else(|_| py.None().into_bound(py))),
+        Some(context) => Ok(context
+            .getattr(field)
+            .unwrap_or_else(|_| py.None().into_bound(py))),
         None => {
             let context = SpanContext::of_ids(
                 py,

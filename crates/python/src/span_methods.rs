@@ -53,10 +53,17 @@ fn set_attributes<'py>(span: &Bound<'py, PyAny>, args: &Args<'_>) -> PyResult<Bo
 }
 
 fn add_event<'py>(span: &Bound<'py, PyAny>, args: &Args<'_>) -> PyResult<Bound<'py, PyAny>> {
-    let [name, given, timestamp] = args.named(span.py(), "add_event", ["name", "attributes", "timestamp"], 1)?;
+    let [name, given, timestamp] = args.named(
+        span.py(),
+        "add_event",
+        ["name", "attributes", "timestamp"],
+        1,
+    )?;
     let object = SpanObject::borrow(span);
     if let Some(name) = name {
-        let most = object.tracer().map_or(usize::MAX, |tracer| tracer.limits().attributes_per_event as usize);
+        let most = object.tracer().map_or(usize::MAX, |tracer| {
+            tracer.limits().attributes_per_event as usize
+        });
         let (own, over) = events::own_attributes(given.as_ref(), most);
         events::count_dropped(object, over);
         let time = timestamp.and_then(|time| convert::time_ns(&time));
@@ -90,9 +97,16 @@ fn set_status<'py>(span: &Bound<'py, PyAny>, args: &Args<'_>) -> PyResult<Bound<
 }
 
 fn record_exception<'py>(span: &Bound<'py, PyAny>, args: &Args<'_>) -> PyResult<Bound<'py, PyAny>> {
-    let [raised, given] = args.named(span.py(), "record_exception", ["exception", "attributes"], 1)?;
+    let [raised, given] = args.named(
+        span.py(),
+        "record_exception",
+        ["exception", "attributes"],
+        1,
+    )?;
     let object = SpanObject::borrow(span);
-    if raised.is_some_and(|raised| exception::record(object, &raised, given.as_ref(), None).is_err()) {
+    if raised
+        .is_some_and(|raised| exception::record(object, &raised, given.as_ref(), None).is_err())
+    {
         attributes::ignored(object);
     }
     Ok(span.clone())
@@ -101,11 +115,11 @@ fn record_exception<'py>(span: &Bound<'py, PyAny>, args: &Args<'_>) -> PyResult<
 fn update_name<'py>(span: &Bound<'py, PyAny>, args: &Args<'_>) -> PyResult<Bound<'py, PyAny>> {
     let [name] = args.named(span.py(), "update_name", ["name"], 1)?;
     let object = SpanObject::borrow(span);
-    if let Some(name) = name {
-        if events::takes(object) {
-            // SAFETY: attached; `text_of` gives an owned reference.
-            unsafe { object.name.put(attributes::text_of(name.as_ptr())) };
-        }
+    if let Some(name) = name
+        && events::takes(object)
+    {
+        // SAFETY: attached; `text_of` gives an owned reference.
+        unsafe { object.name.put(attributes::text_of(name.as_ptr())) };
     }
     Ok(span.clone())
 }
@@ -122,7 +136,11 @@ pub(crate) fn as_dict<'py>(span: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDi
     dict.set_item("name", span.getattr("name")?)?;
     for id in ["trace_id", "span_id", "parent_span_id"] {
         // A span made by hand may have anything as its context.
-        dict.set_item(id, span.getattr(id).unwrap_or_else(|_| py.None().into_bound(py)))?;
+        dict.set_item(
+            id,
+            span.getattr(id)
+                .unwrap_or_else(|_| py.None().into_bound(py)),
+        )?;
     }
     for word in ["kind", "status"] {
         let member = span.getattr(word)?;
@@ -155,7 +173,9 @@ fn copied<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 }
 
 fn copied_event<'py>(event: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let Ok(given) = event.cast::<PyDict>() else { return Ok(event.clone()) };
+    let Ok(given) = event.cast::<PyDict>() else {
+        return Ok(event.clone());
+    };
     let copy = given.copy()?;
     if let Some(attributes) = copy.get_item("attributes")? {
         copy.set_item("attributes", copied(&attributes)?)?;
@@ -167,6 +187,10 @@ fn to_json<'py>(span: &Bound<'py, PyAny>, args: &Args<'_>) -> PyResult<Bound<'py
     let [pretty] = args.named(span.py(), "to_json", ["pretty"], 0)?;
     let pretty = pretty.is_some_and(|pretty| pretty.is_truthy().unwrap_or(false));
     let finished = crate::finished::finished(span, None)?;
-    let text = if pretty { finished.to_json_pretty() } else { finished.to_json() };
+    let text = if pretty {
+        finished.to_json_pretty()
+    } else {
+        finished.to_json()
+    };
     Ok(pyo3::types::PyString::new(span.py(), &text).into_any())
 }

@@ -13,7 +13,11 @@ pub(crate) struct Stats {
 }
 
 /// One exporter's books: `recorded = exported + dropped + queued`.
-#[pyclass(module = "codomyrmex.telemetry.tracing", name = "ExporterStats", frozen)]
+#[pyclass(
+    module = "codomyrmex.telemetry.tracing",
+    name = "ExporterStats",
+    frozen
+)]
 pub(crate) struct ExporterStats {
     core: CoreExporter,
 }
@@ -110,7 +114,11 @@ impl Stats {
     /// The books of each exporter.
     #[getter]
     fn exporters(&self) -> Vec<ExporterStats> {
-        self.core.exporters.iter().map(|core| ExporterStats { core: core.clone() }).collect()
+        self.core
+            .exporters
+            .iter()
+            .map(|core| ExporterStats { core: core.clone() })
+            .collect()
     }
 
     /// Whether every span is accounted for.
@@ -150,7 +158,13 @@ impl ExporterStats {
     /// Spans that the exporter will never get, by reason.
     #[getter]
     fn dropped<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let Dropped { queue_full, export_failed, limit, shutdown, hook } = self.core.dropped;
+        let Dropped {
+            queue_full,
+            export_failed,
+            limit,
+            shutdown,
+            hook,
+        } = self.core.dropped;
         let dropped = PyDict::new(py);
         dropped.set_item("queue_full", queue_full)?;
         dropped.set_item("export_failed", export_failed)?;
@@ -162,6 +176,9 @@ impl ExporterStats {
 
     fn __repr__(&self) -> String {
         let dropped = self.core.dropped.total();
-        format!("<ExporterStats {}: exported {}, dropped {dropped}, queued {}>", self.core.name, self.core.exported, self.core.queued)
+        format!(
+            "<ExporterStats {}: exported {}, dropped {dropped}, queued {}>",
+            self.core.name, self.core.exported, self.core.queued
+        )
     }
 }

@@ -21,20 +21,25 @@ pub(crate) fn set(span: &SpanObject, status: u8, message: Option<Bound<'_, PyAny
             rare.status_message.clear();
         }
     }
-    if status == ERROR {
-        if let Some(message) = message {
-            span.make_rare().status_message.store(message);
-        }
+    if status == ERROR
+        && let Some(message) = message
+    {
+        span.make_rare().status_message.store(message);
     }
 }
 
 pub(crate) fn get_message<'py>(span: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = span.py();
-    let message = SpanObject::borrow(span).rare().and_then(|rare| rare.status_message.get(py));
+    let message = SpanObject::borrow(span)
+        .rare()
+        .and_then(|rare| rare.status_message.get(py));
     Ok(message.unwrap_or_else(|| PyString::intern(py, "").into_any()))
 }
 
 pub(crate) fn set_message<'py>(span: &Bound<'py, PyAny>, value: Bound<'py, PyAny>) -> PyResult<()> {
-    SpanObject::borrow(span).make_rare().status_message.store(value);
+    SpanObject::borrow(span)
+        .make_rare()
+        .status_message
+        .store(value);
     Ok(())
 }

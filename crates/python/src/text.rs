@@ -21,7 +21,10 @@ pub(crate) unsafe fn borrowed<'a>(object: *mut PyObject) -> Option<&'a str> {
             ffi::PyErr_Clear();
             return None;
         }
-        Some(std::str::from_utf8_unchecked(std::slice::from_raw_parts(bytes.cast(), length as usize)))
+        Some(std::str::from_utf8_unchecked(std::slice::from_raw_parts(
+            bytes.cast(),
+            length as usize,
+        )))
     }
 }
 
@@ -48,7 +51,8 @@ unsafe fn replaced(object: *mut PyObject) -> String {
             return String::new();
         }
         // Each surrogate is three bytes that no decoder of UTF-8 takes.
-        let bytes = ffi::PyUnicode_AsEncodedString(object, c"utf-8".as_ptr(), c"surrogatepass".as_ptr());
+        let bytes =
+            ffi::PyUnicode_AsEncodedString(object, c"utf-8".as_ptr(), c"surrogatepass".as_ptr());
         if bytes.is_null() {
             ffi::PyErr_Clear();
             return String::new();

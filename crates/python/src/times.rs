@@ -21,13 +21,18 @@ pub(crate) fn settle(span: &SpanObject) {
 #[cold]
 fn settle_given(span: &SpanObject) {
     if !span.has(START_IS_NS) {
-        span.start.set(engine::to_unix_ns(span.start.get(), span.start.get()).0);
+        span.start
+            .set(engine::to_unix_ns(span.start.get(), span.start.get()).0);
     } else if !span.has(END_IS_NS) {
         let shown = span.rare().map_or(0, |rare| rare.start_ticks.get());
         let from = if shown == 0 { span.end.get() } else { shown };
         let (from, to) = engine::to_unix_ns(from, span.end.get());
         // A start that was shown keeps its value, and the duration is that of the clock.
-        span.end.set(if shown == 0 { to } else { span.start.get().saturating_add(to.saturating_sub(from)) });
+        span.end.set(if shown == 0 {
+            to
+        } else {
+            span.start.get().saturating_add(to.saturating_sub(from))
+        });
     }
     span.raise(START_IS_NS | END_IS_NS);
 }
@@ -72,10 +77,15 @@ pub(crate) fn end_ns(span: &SpanObject) -> Option<u64> {
 
 pub(crate) fn get_start<'py>(span: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let object = SpanObject::borrow(span);
-    if let Some(value) = object.rare().and_then(|rare| rare.start_value.get(span.py())) {
+    if let Some(value) = object
+        .rare()
+        .and_then(|rare| rare.start_value.get(span.py()))
+    {
         return Ok(value);
     }
-    Ok(convert::seconds(start_ns(object)).into_pyobject(span.py())?.into_any())
+    Ok(convert::seconds(start_ns(object))
+        .into_pyobject(span.py())?
+        .into_any())
 }
 
 pub(crate) fn set_start<'py>(span: &Bound<'py, PyAny>, value: Bound<'py, PyAny>) -> PyResult<()> {

@@ -24,7 +24,10 @@ const CONTEXT: &str = "\nDuring handling of the above exception, another excepti
 /// The name of an exception's type, with its module where that is not `builtins`.
 pub(crate) fn type_name(exception: &Bound<'_, PyAny>) -> String {
     let class = exception.get_type();
-    let name = class.qualname().map_or_else(|_| "?".to_owned(), |name| name.to_string_lossy().into_owned());
+    let name = class.qualname().map_or_else(
+        |_| "?".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
     match class.module() {
         Ok(module) if module != "builtins" => format!("{}.{name}", module.to_string_lossy()),
         _ => name,
@@ -36,7 +39,9 @@ pub(crate) fn write(exception: &Bound<'_, PyAny>) -> String {
     let mut chain = vec![(exception.clone(), "")];
     while chain.len() < CHAIN {
         let Some((last, _)) = chain.last() else { break };
-        let Some((earlier, relation)) = cause(last) else { break };
+        let Some((earlier, relation)) = cause(last) else {
+            break;
+        };
         if chain.iter().any(|(seen, _)| seen.is(&earlier)) {
             break;
         }
@@ -61,14 +66,17 @@ fn cause<'py>(exception: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyAny>, &'sta
         if ffi::PyExceptionInstance_Check(exception.as_ptr()) == 0 {
             return None;
         }
-        if let Some(cause) = Bound::from_owned_ptr_or_opt(py, ffi::PyException_GetCause(exception.as_ptr())) {
+        if let Some(cause) =
+            Bound::from_owned_ptr_or_opt(py, ffi::PyException_GetCause(exception.as_ptr()))
+        {
             return Some((cause, CAUSE));
         }
         let suppressed = exception.getattr(pyo3::intern!(py, "__suppress_context__"));
         if suppressed.is_ok_and(|suppressed| suppressed.is_truthy().unwrap_or(false)) {
             return None;
         }
-        let context = Bound::from_owned_ptr_or_opt(py, ffi::PyException_GetContext(exception.as_ptr()))?;
+        let context =
+            Bound::from_owned_ptr_or_opt(py, ffi::PyException_GetContext(exception.as_ptr()))?;
         Some((context, CONTEXT))
     }
 }
@@ -101,8 +109,12 @@ fn write_one(out: &mut String, exception: &Bound<'_, PyAny>) {
 
 /// `add_note()` of Python 3.11 and later.
 fn write_notes(out: &mut String, exception: &Bound<'_, PyAny>) {
-    let Ok(notes) = exception.getattr(pyo3::intern!(exception.py(), "__notes__")) else { return };
-    let Ok(notes) = notes.cast_into::<pyo3::types::PyList>() else { return };
+    let Ok(notes) = exception.getattr(pyo3::intern!(exception.py(), "__notes__")) else {
+        return;
+    };
+    let Ok(notes) = notes.cast_into::<pyo3::types::PyList>() else {
+        return;
+    };
     for note in notes.iter().take(CHAIN) {
         out.push_str(&convert::text(&note));
         out.push('\n');
@@ -141,7 +153,11 @@ unsafe fn write_frame(out: &mut String, entry: &ffi::PyTracebackObject) {
     // SAFETY: the entry holds its frame; the code and its names are owned while they are read.
     unsafe {
         let code = ffi::PyFrame_GetCode(entry.tb_frame);
-        let line = if entry.tb_lineno > 0 { entry.tb_lineno } else { ffi::PyCode_Addr2Line(code, entry.tb_lasti) };
+        let line = if entry.tb_lineno > 0 {
+            entry.tb_lineno
+        } else {
+            ffi::PyCode_Addr2Line(code, entry.tb_lasti)
+        };
         out.push_str("  File \"");
         push_attribute(out, code.cast(), state().code_file);
         let _ = write!(out, "\", line {line}, in ");

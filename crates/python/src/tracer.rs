@@ -12,14 +12,20 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use crate::engine::Engine;
 use crate::heap_type::Slot;
 use crate::lanes::Lane;
-use crate::span::{self, SpanObject, START_IS_NS};
 use crate::limits::Limits;
 use crate::settings::{self, Options};
+use crate::span::{self, START_IS_NS, SpanObject};
 use crate::stats::Stats;
 use crate::{attributes, convert, hot, inherit, kind};
 
 /// Creates spans and exports the finished ones.
-#[pyclass(module = "codomyrmex.telemetry.tracing", name = "Tracer", subclass, weakref, frozen)]
+#[pyclass(
+    module = "codomyrmex.telemetry.tracing",
+    name = "Tracer",
+    subclass,
+    weakref,
+    frozen
+)]
 pub(crate) struct Tracer {
     core: OnceLock<TracerCore>,
 }
@@ -62,7 +68,9 @@ impl Tracer {
         // SAFETY: as promised by the caller; a frozen class gives shared references at all times.
         unsafe {
             let py = Python::assume_attached();
-            let tracer: *const Tracer = Borrowed::from_ptr(py, object).cast_unchecked::<Tracer>().get();
+            let tracer: *const Tracer = Borrowed::from_ptr(py, object)
+                .cast_unchecked::<Tracer>()
+                .get();
             &*tracer
         }
     }
@@ -128,7 +136,13 @@ fn unready() -> ! {
 
 fn ready<'a>(slf: &'a Bound<'_, Tracer>) -> PyResult<&'a Tracer> {
     let tracer = slf.get();
-    if tracer.is_ready() { Ok(tracer) } else { Err(PyRuntimeError::new_err("Tracer.__init__ has not been called")) }
+    if tracer.is_ready() {
+        Ok(tracer)
+    } else {
+        Err(PyRuntimeError::new_err(
+            "Tracer.__init__ has not been called",
+        ))
+    }
 }
 
 #[pymethods]
@@ -136,9 +150,15 @@ impl Tracer {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self { core: OnceLock::new() }
+        Self {
+            core: OnceLock::new(),
+        }
     }
 
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "they are the parameters of the Python function"
+    )]
     #[pyo3(signature = (service_name = None, exporter = None, *, sampler = None, resource = None, limits = None, batch_size = 10, flush_interval = None, redact = None, hooks = None))]
     fn __init__<'py>(
         slf: &Bound<'py, Self>,
@@ -154,23 +174,38 @@ impl Tracer {
     ) -> PyResult<()> {
         let py = slf.py();
         let name = service_name.map_or_else(|| "default".to_owned(), |name| convert::text(&name));
-        let options = Options { sampler, resource, limits, batch_size, flush_interval, redact };
+        let options = Options {
+            sampler,
+            resource,
+            limits,
+            batch_size,
+            flush_interval,
+            redact,
+        };
         let made = settings::make(py, &name, exporter, &options)?;
         let core = TracerCore {
             engine: Engine::new(made.builder.build()),
-            service_name: Slot::EMPTY,
-            exporter: Slot::EMPTY,
-            lanes: made.in_process.into_iter().map(|exporter| Lane::new(exporter, batch_size)).collect(),
-            hooks: Slot::EMPTY,
+            service_name: Slot::empty(),
+            exporter: Slot::empty(),
+            lanes: made
+                .in_process
+                .into_iter()
+                .map(|exporter| Lane::new(exporter, batch_size))
+                .collect(),
+            hooks: Slot::empty(),
         };
-        core.service_name.store(PyString::new(py, &made.service_name).into_any());
+        core.service_name
+            .store(PyString::new(py, &made.service_name).into_any());
         if let Some(exporter) = made.exporter {
             core.exporter.store(exporter);
         }
         if let Some(hooks) = hooks {
             core.hooks.store(hooks);
         }
-        slf.get().core.set(core).map_err(|_| PyRuntimeError::new_err("Tracer.__init__ has been called before"))?;
+        slf.get()
+            .core
+            .set(core)
+            .map_err(|_| PyRuntimeError::new_err("Tracer.__init__ has been called before"))?;
         crate::module::state().watch(slf.as_any())
     }
 
@@ -184,6 +219,10 @@ impl Tracer {
         Ok(ready(slf)?.core().exporter.get(slf.py()))
     }
 
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "they are the parameters of the Python function"
+    )]
     /// Starts a span that does not become current. Its parent is `parent`, a Span or a SpanContext, else the current span.
     #[pyo3(signature = (name, kind = None, parent = None, attributes = None, *, links = None, start_time = None, root = false))]
     fn start_span<'py>(
@@ -250,7 +289,9 @@ impl Tracer {
 
     /// As `flush`, on another thread: the event loop goes on meanwhile.
     fn aflush<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.py().import("asyncio")?.call_method1("to_thread", (slf.getattr("flush")?,))
+        slf.py()
+            .import("asyncio")?
+            .call_method1("to_thread", (slf.getattr("flush")?,))
     }
 
     /// Exports the finished spans that wait, and ends the exporter. Spans finished later are counted and dropped.
@@ -270,16 +311,24 @@ impl Tracer {
     /// The books: where every span that started is now.
     fn stats(slf: &Bound<'_, Self>) -> PyResult<Stats> {
         let tracer = ready(slf)?;
-        let lanes = tracer.lanes().iter().map(|lane| (lane.name(slf.py()), lane.counts()));
+        let lanes = tracer
+            .lanes()
+            .iter()
+            .map(|lane| (lane.name(slf.py()), lane.counts()));
         Ok(Stats::new(tracer.engine().stats(), lanes))
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        Ok(format!("<Tracer {:?}>", convert::text(slf.getattr("service_name")?.as_any())))
+        Ok(format!(
+            "<Tracer {:?}>",
+            convert::text(slf.getattr("service_name")?.as_any())
+        ))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(core) = self.core.get() else { return Ok(()) };
+        let Some(core) = self.core.get() else {
+            return Ok(());
+        };
         core.exporter.show(&visit)?;
         core.hooks.show(&visit)?;
         core.lanes.iter().try_for_each(|lane| lane.traverse(&visit))

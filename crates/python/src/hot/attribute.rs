@@ -40,7 +40,10 @@ unsafe fn two(args: &Args<'_>) -> (*mut PyObject, *mut PyObject) {
     crate::heap_type::guard_status(|py| {
         let [key, value] = args.named(py, "set_attribute", ["key", "value"], 2)?;
         // The caller's frame keeps both alive.
-        found = (key.map_or(ptr::null_mut(), |k| k.as_ptr()), value.map_or(ptr::null_mut(), |v| v.as_ptr()));
+        found = (
+            key.map_or(ptr::null_mut(), |k| k.as_ptr()),
+            value.map_or(ptr::null_mut(), |v| v.as_ptr()),
+        );
         Ok(())
     });
     found
@@ -89,7 +92,10 @@ pub(crate) unsafe fn set_pair(span: &SpanObject, key: *mut PyObject, value: *mut
         if count == PAIRS || count >= span.tracer().map_or(usize::MAX, |t| t.attribute_limit()) {
             return attributes::set_beyond_pairs(span, key, value);
         }
-        span.push_pair(Pair { key: ffi::Py_NewRef(key), value: ffi::Py_NewRef(value) });
+        span.push_pair(Pair {
+            key: ffi::Py_NewRef(key),
+            value: ffi::Py_NewRef(value),
+        });
     }
 }
 
@@ -120,7 +126,11 @@ pub(super) unsafe fn is_named(keyword: *mut PyObject, name: *mut PyObject) -> bo
 /// # Safety
 /// As [`adopt`], for all of them.
 #[inline(always)]
-pub(super) unsafe fn take_keywords(span: &SpanObject, args: &Args<'_>, without_name: bool) -> (*mut PyObject, *mut PyObject) {
+pub(super) unsafe fn take_keywords(
+    span: &SpanObject,
+    args: &Args<'_>,
+    without_name: bool,
+) -> (*mut PyObject, *mut PyObject) {
     let (mut kind, mut name) = (ptr::null_mut(), ptr::null_mut());
     let state = state();
     for at in 0..args.keywords() {

@@ -23,7 +23,11 @@ pub(super) unsafe extern "C" fn exit(
     // SAFETY: CPython calls this with a Span and `count` values.
     unsafe {
         // Type, exception, traceback; the exception alone tells everything.
-        let exception = if count > 1 { *values.add(1) } else { ffi::Py_None() };
+        let exception = if count > 1 {
+            *values.add(1)
+        } else {
+            ffi::Py_None()
+        };
         leave_block(SpanObject::from_ptr(object), exception);
         ffi::Py_NewRef(ffi::Py_None())
     }
@@ -107,7 +111,15 @@ pub(crate) unsafe fn begin_under(span: &SpanObject, tracer: &Tracer, parent: &Sp
             return begin(span, tracer, None);
         }
         span.parent_id.set(span_id);
-        begin(span, tracer, Some(Parent { trace_id, span_id, flags: parent.otlp_flags.get() & !engine::REMOTE }));
+        begin(
+            span,
+            tracer,
+            Some(Parent {
+                trace_id,
+                span_id,
+                flags: parent.otlp_flags.get() & !engine::REMOTE,
+            }),
+        );
     }
 }
 

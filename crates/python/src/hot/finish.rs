@@ -7,7 +7,10 @@ use crate::engine;
 use crate::lanes::Lane;
 use crate::span::{COUNTED, END_IS_NS, FINISHED, OPEN, RECORDING, SpanObject};
 
-pub(super) unsafe extern "C" fn finish_method(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+pub(super) unsafe extern "C" fn finish_method(
+    object: *mut PyObject,
+    _: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: CPython calls this with a Span.
     unsafe {
         let span = SpanObject::from_ptr(object);

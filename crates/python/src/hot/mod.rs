@@ -8,7 +8,7 @@ mod start;
 pub(crate) use attribute::{adopt, set_pair};
 pub(crate) use block::{begin, begin_here, begin_under, enter_block, leave_block};
 pub(crate) use finish::finish;
-pub(crate) use start::{span_method};
+pub(crate) use start::span_method;
 
 use crate::heap_type::TypeBuilder;
 

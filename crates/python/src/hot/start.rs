@@ -23,7 +23,10 @@ pub(crate) unsafe extern "C" fn span_method(
     unsafe {
         let args = Args::new(values, count, names);
         if !Tracer::from_ptr(tracer).is_ready() {
-            ffi::PyErr_SetString(ffi::PyExc_RuntimeError, c"Tracer.__init__ has not been called".as_ptr());
+            ffi::PyErr_SetString(
+                ffi::PyExc_RuntimeError,
+                c"Tracer.__init__ has not been called".as_ptr(),
+            );
             return ptr::null_mut();
         }
         let made = span::allocate();
@@ -49,7 +52,11 @@ pub(crate) unsafe fn take_options(span: &SpanObject, args: &Args<'_>) -> bool {
     let positions = args.positions();
     // SAFETY: arguments live during the call.
     unsafe {
-        let mut name = if positions > 0 { args.position(0) } else { ptr::null_mut() };
+        let mut name = if positions > 0 {
+            args.position(0)
+        } else {
+            ptr::null_mut()
+        };
         let mut kind = ptr::null_mut();
         if positions > 1 {
             kind = args.position(1);
