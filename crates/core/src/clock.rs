@@ -321,7 +321,7 @@ fn to_unix_ns_slow(start: u64, end: u64) -> (u64, u64) {
 }
 
 /// Nanoseconds since the Unix epoch, from the system's clock.
-pub(crate) fn unix_now_ns() -> u64 {
+pub fn unix_now_ns() -> u64 {
     unix_ns_of(SystemTime::now())
 }
 
@@ -332,12 +332,12 @@ pub fn unix_ns_of(time: SystemTime) -> u64 {
 }
 
 /// The point in time where a wait of `timeout` ends.
-pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
+pub fn deadline(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
 
 /// What is left until a deadline; None is a deadline that never comes.
-pub(crate) fn remaining(deadline: Option<Instant>) -> Duration {
+pub fn remaining(deadline: Option<Instant>) -> Duration {
     deadline.map_or(Duration::from_secs(3600), |d| {
         d.saturating_duration_since(Instant::now())
     })

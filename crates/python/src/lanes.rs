@@ -5,8 +5,9 @@
 //! the exporter runs.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use codomyrmex_core::clock;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi::{self, PyObject};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -219,7 +220,7 @@ impl Lane {
     /// Exports everything that waits. False where the exporter failed or the time was up before its turn.
     pub(crate) fn flush(&self, py: Python<'_>, tracer: *mut PyObject, timeout: Duration) -> bool {
         let me = this_thread();
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = clock::deadline(timeout);
         loop {
             let mut queue = self.lock();
             match queue.exporting {
@@ -235,9 +236,7 @@ impl Lane {
                 Some(thread) if thread == me => return true,
                 Some(_) => {
                     drop(queue);
-                    let left = deadline.map_or(Duration::MAX, |d| {
-                        d.saturating_duration_since(Instant::now())
-                    });
+                    let left = clock::remaining(deadline);
                     if left.is_zero() {
                         return false;
                     }
