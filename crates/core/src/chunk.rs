@@ -161,10 +161,10 @@ pub(crate) struct Pool {
     allocated: AtomicUsize,
     /// Top of the stack of free places, as `version << 32 | slot + 1`; the version rules out ABA.
     free: AtomicU64,
-    /// Bytes of spans too large for a chunk, charged to the same limit.
-    oversize: AtomicUsize,
-    /// Chunks that are lent out.
-    lent: AtomicUsize,
+    /// Bytes of chunks that are lent out, and of blocks outside of them.
+    used: AtomicUsize,
+    /// Bytes of blocks outside the chunks.
+    charged: AtomicUsize,
     /// Most bytes that may be lent out or charged.
     limit: usize,
 }
@@ -188,24 +188,30 @@ impl Pool {
             slots,
             allocated: AtomicUsize::new(0),
             free: AtomicU64::new(0),
-            oversize: AtomicUsize::new(0),
-            lent: AtomicUsize::new(0),
+            used: AtomicUsize::new(0),
+            charged: AtomicUsize::new(0),
             limit,
         }
     }
 
     /// A chunk with nothing in it, or None at the limit.
     pub(crate) fn take(&self) -> Option<Chunk> {
-        self.lent.fetch_add(1, Ordering::Relaxed);
-        let chunk = if self.used() <= self.limit {
-            self.pop().or_else(|| self.grow())
-        } else {
-            None
-        };
+        if !self.reserve(CHUNK) {
+            return None;
+        }
+        let chunk = self.pop().or_else(|| self.grow());
         if chunk.is_none() {
-            self.lent.fetch_sub(1, Ordering::Relaxed);
+            self.used.fetch_sub(CHUNK, Ordering::Relaxed);
         }
         chunk
+    }
+
+    /// Counts so many bytes as used, if the limit allows.
+    fn reserve(&self, bytes: usize) -> bool {
+        let used = |used: usize| used.checked_add(bytes).filter(|used| *used <= self.limit);
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, used)
+            .is_ok()
     }
 
     fn pop(&self) -> Option<Chunk> {
@@ -255,7 +261,7 @@ impl Pool {
                 Err(now) => top = now,
             }
         }
-        self.lent.fetch_sub(1, Ordering::Relaxed);
+        self.used.fetch_sub(CHUNK, Ordering::Relaxed);
     }
 
     /// Frees the chunks that are not lent out. For a tracer that is shut down.
@@ -269,26 +275,26 @@ impl Pool {
 
     /// Charges a block outside the chunks to the limit.
     pub(crate) fn charge(&self, bytes: usize) -> bool {
-        self.oversize.fetch_add(bytes, Ordering::Relaxed);
-        let fits = self.used() <= self.limit;
-        if !fits {
-            self.discharge(bytes);
+        let fits = self.reserve(bytes);
+        if fits {
+            self.charged.fetch_add(bytes, Ordering::Relaxed);
         }
         fits
     }
 
     pub(crate) fn discharge(&self, bytes: usize) {
-        self.oversize.fetch_sub(bytes, Ordering::Relaxed);
+        self.charged.fetch_sub(bytes, Ordering::Relaxed);
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Bytes charged.
     pub(crate) fn charged(&self) -> usize {
-        self.oversize.load(Ordering::Relaxed)
+        self.charged.load(Ordering::Relaxed)
     }
 
     /// Bytes lent out or charged.
     pub(crate) fn used(&self) -> usize {
-        self.lent.load(Ordering::Relaxed) * CHUNK + self.oversize.load(Ordering::Relaxed)
+        self.used.load(Ordering::Relaxed)
     }
 
     /// The most bytes that may be lent out or charged.
@@ -316,8 +322,8 @@ impl Pool {
         }
         self.allocated.store(chunks.len(), Ordering::Relaxed);
         self.free.store(0, Ordering::Relaxed);
-        self.oversize.store(0, Ordering::Relaxed);
-        self.lent.store(chunks.len(), Ordering::Relaxed);
+        self.charged.store(0, Ordering::Relaxed);
+        self.used.store(chunks.len() * CHUNK, Ordering::Relaxed);
         for chunk in chunks {
             self.give_back(chunk);
         }
