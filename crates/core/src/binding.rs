@@ -5,15 +5,17 @@ use std::sync::atomic::Ordering;
 
 use codomyrmex_wire::{SpanHead, SpanTail, Value};
 
-pub use crate::body::{Rules, SpanBody};
+pub use crate::body::SpanBody;
 use crate::context::SpanContext;
+use crate::decide::{decide, new_span_id, new_trace_id};
 use crate::kind::SpanKind;
 use crate::options::{Parent, SpanOptions};
 use crate::pipeline::GENERATION;
 use crate::record::{RANDOM, REMOTE, REMOTE_KNOWN, SAMPLED, encode_field};
 use crate::ring::Appended;
+pub use crate::rules::Rules;
 use crate::sampler::SamplingResult;
-use crate::start::{decide, new_span_id, new_trace_id, push_text_ids};
+use crate::start::push_text_ids;
 use crate::thread;
 use crate::tracer::Tracer;
 

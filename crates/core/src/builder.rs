@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use codomyrmex_wire::{ScopeHeader, Value};
 
-use crate::body::Rules;
 use crate::clock;
 use crate::diagnostics::{self, Kind};
 use crate::exporter::{Origin, SpanExporter};
@@ -16,6 +15,7 @@ use crate::limits::Limits;
 use crate::pipeline::{Pipeline, Plan};
 use crate::redact::Redact;
 use crate::resource::Resource;
+use crate::rules::Rules;
 use crate::sampler::Sampler;
 use crate::tracer::Tracer;
 

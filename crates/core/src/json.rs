@@ -38,14 +38,7 @@ fn write(value: &Value, indent: Option<usize>, out: &mut String) {
             });
             write_text(&hex, out);
         }
-        Value::Array(values) => write_all(
-            '[',
-            ']',
-            values.iter(),
-            indent,
-            out,
-            |value, indent, out| write(value, indent, out),
-        ),
+        Value::Array(values) => write_all('[', ']', values.iter(), indent, out, write),
         Value::Map(pairs) => write_all(
             '{',
             '}',

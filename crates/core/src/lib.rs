@@ -38,6 +38,7 @@ pub use trace_state::{TraceState, TraceStateError};
 
 // The pipeline, in the order in which a span passes: it is started by a tracer,
 mod builder;
+mod decide;
 mod id_generator;
 mod options;
 mod random;
@@ -50,7 +51,9 @@ mod future;
 mod hooks;
 mod key_facts;
 mod record;
+mod rules;
 mod span;
+mod span_methods;
 mod thread;
 
 // finishes as bytes in its thread's ring,

@@ -1,11 +1,12 @@
 //! What stands behind a tracer: its rules, its threads' rings, its exporters' lanes, and its books.
 
+mod books;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crate::body::Rules;
 use crate::chunk::Pool;
 use crate::diagnostics::{self, Kind};
 use crate::drain::Drain;
@@ -14,9 +15,9 @@ use crate::gather::{Gather, Gathered};
 use crate::hooks::SpanHooks;
 use crate::id_generator::IdGenerator;
 use crate::lane::{Lane, report_full};
-use crate::ring::{Appended, Books, Ring, pressing};
+use crate::ring::{Appended, Ring, pressing};
+use crate::rules::Rules;
 use crate::sampler::Sampler;
-use crate::stats::{Dropped, ExporterStats, Stats};
 
 /// How the pipeline is.
 pub(crate) const ON: u8 = 0;
@@ -63,33 +64,6 @@ pub(crate) struct Pipeline {
 /// The rings of a pipeline. They are never freed, since open spans know theirs by its address; a thread that starts takes
 /// over the ring of one that ended, with its books and whatever is in it.
 type Rings = Vec<Arc<Ring>>;
-
-/// Sums of [`Books`].
-#[derive(Clone, Copy, Default)]
-struct Totals {
-    started: u64,
-    unsampled: u64,
-    recorded: u64,
-    abandoned: u64,
-    queue_full: u64,
-    hook: u64,
-    shutdown: u64,
-    ignored: u64,
-}
-
-impl Totals {
-    /// What ended is read before what started, so that a span that ends meanwhile is not counted twice.
-    fn add(&mut self, books: &Books) {
-        self.abandoned += books.abandoned.get();
-        self.queue_full += books.queue_full.get();
-        self.hook += books.hook.get();
-        self.shutdown += books.shutdown.get();
-        self.ignored += books.ignored.get();
-        self.recorded += books.recorded.get();
-        self.unsampled += books.unsampled.get();
-        self.started += books.started.get();
-    }
-}
 
 /// What a builder decided.
 pub(crate) struct Plan {
@@ -362,11 +336,11 @@ impl Pipeline {
 
     /// What the drain does when its time has come: as a flush, without waiting for background exporters.
     pub(crate) fn tick(&'static self) {
-        if self.drain.has_interval() {
-            if let Some(gathered) = self.gather.take() {
-                self.offer_in_process(gathered);
-                self.pump();
-            }
+        if self.drain.has_interval()
+            && let Some(gathered) = self.gather.take()
+        {
+            self.offer_in_process(gathered);
+            self.pump();
         }
         self.drain.pass(self);
     }
@@ -401,75 +375,13 @@ impl Pipeline {
 
     /// Runs a hook, a panic caught.
     pub(crate) fn run_hook(&self, hook: impl FnOnce(&dyn SpanHooks)) {
-        if let Some(hooks) = &self.hooks {
-            if catch_unwind(AssertUnwindSafe(|| hook(&**hooks))).is_err() {
-                diagnostics::report(
-                    Kind::Hook,
-                    "a span hook panicked; the span goes on as it is",
-                );
-            }
-        }
-    }
-
-    /// The books now.
-    pub(crate) fn stats(&self) -> Stats {
-        if self.state.load(Ordering::Acquire) == SHUT_DOWN {
-            // A thread can have been in the middle of finishing a span.
-            self.drain.pass(self);
-        }
-        let reading = self.drain.hold();
-        // Lanes first: a batch that is on its way to one then counts as still gathered.
-        let lanes: Vec<_> = self.lanes.iter().map(|lane| lane.stats()).collect();
-        let gathered = self.gather.came();
-        let limit = self.limit.load(Ordering::Relaxed);
-        let mut waiting = self.aside.lock().unwrap_or_else(|e| e.into_inner()).len() as u64;
-        let totals = {
-            let mut totals = Totals::default();
-            for ring in self.rings().iter() {
-                totals.add(&ring.books);
-                let (appended, here) = ring.appended();
-                totals.recorded += appended;
-                waiting += here;
-            }
-            totals
-        };
-        drop(reading);
-        let exporters = self.lanes.iter().zip(lanes).map(|(lane, books)| {
-            let mut dropped = Dropped {
-                hook: totals.hook,
-                ..books.dropped
-            };
-            dropped.shutdown += totals.shutdown;
-            let mut queued = books.queued;
-            if lane.delivery == Delivery::Background {
-                dropped.queue_full += totals.queue_full;
-                dropped.limit += limit;
-                queued += waiting;
-            } else {
-                queued += gathered - books.came;
-            }
-            ExporterStats {
-                name: lane.name.clone(),
-                exported: books.exported,
-                dropped,
-                queued,
-            }
-        });
-        Stats {
-            started: totals.started + totals.unsampled,
-            unsampled: totals.unsampled,
-            recorded: totals.recorded,
-            open: totals
-                .started
-                .saturating_sub(totals.recorded + totals.abandoned),
-            abandoned: totals.abandoned,
-            exporters: exporters.collect(),
-            ignored_after_finish: totals.ignored + self.ignored.load(Ordering::Relaxed),
-            redacted: self.rules.redacted(),
-            truncated: self.rules.truncated(),
-            over_limit: self.rules.dropped(),
-            queue_bytes: self.pool.used() as u64,
-            queue_limit: self.pool.limit() as u64,
+        if let Some(hooks) = &self.hooks
+            && catch_unwind(AssertUnwindSafe(|| hook(&**hooks))).is_err()
+        {
+            diagnostics::report(
+                Kind::Hook,
+                "a span hook panicked; the span goes on as it is",
+            );
         }
     }
 

@@ -1,23 +1,19 @@
 //! How a span starts: parent, sampling, ids, and only then whatever costs.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use codomyrmex_wire::{self as wire, AttributeValue, Value};
+use codomyrmex_wire as wire;
 
-use crate::body::formatted;
 use crate::clock;
 use crate::context::SpanContext;
-use crate::diagnostics::{self, Kind};
-use crate::id_generator::IdGenerator;
-use crate::ids::{SpanId, TraceId};
+use crate::decide::{decide, new_span_id, new_trace_id};
+use crate::ids::TraceId;
 use crate::options::{Parent, SpanOptions};
 use crate::pipeline::{DISABLED, Pipeline};
 use crate::record::{Inherited, Marks, RANDOM, REMOTE, REMOTE_KNOWN, Record, SAMPLED};
 use crate::ring::Ring;
-use crate::sampler::{Sample, SamplingInput, SamplingResult};
 use crate::span::StartedSpan;
 use crate::text_id::{PARENT_SPAN_ID_ATTRIBUTE, SPAN_ID_ATTRIBUTE, TRACE_ID_ATTRIBUTE};
 use crate::thread::{self, ThreadState};
@@ -410,73 +406,6 @@ fn inherit(
             Some(Arc::new(inherited))
         }
     }
-}
-
-pub(crate) fn decide(
-    pipeline: &Pipeline,
-    name: &str,
-    options: &SpanOptions<'_>,
-    parent: Option<&SpanContext>,
-    trace_id: TraceId,
-) -> SamplingResult {
-    if let Some(sampled) = pipeline
-        .sampler
-        .decide_fast(parent.map(|parent| parent.sampled), trace_id.low())
-    {
-        return sampled.into();
-    }
-    let attributes: Vec<(String, Value)> = options
-        .attributes
-        .iter()
-        .map(|(key, value)| {
-            let value = match value {
-                AttributeValue::Display(text) => Value::Str(formatted(*text)),
-                value => value.to_value(),
-            };
-            ((*key).to_owned(), value)
-        })
-        .collect();
-    let links: Vec<SpanContext> = options
-        .links
-        .iter()
-        .map(|link| SpanContext::clone(link))
-        .collect();
-    let mut input = SamplingInput::new(name, trace_id);
-    input.parent = parent;
-    input.kind = options.kind;
-    input.attributes = &attributes;
-    input.links = &links;
-    catch_unwind(AssertUnwindSafe(|| pipeline.sampler.sample(&input))).unwrap_or_else(|_| {
-        diagnostics::report(Kind::Hook, "a sampler panicked; its span is not recorded");
-        SamplingResult::drop()
-    })
-}
-
-/// An id of the user's own generator, if there is one and it does not panic.
-fn generated<Id>(pipeline: &Pipeline, id: impl FnOnce(&dyn IdGenerator) -> Id) -> Option<Id> {
-    let ids = pipeline.ids.as_ref()?;
-    catch_unwind(AssertUnwindSafe(|| id(&**ids)))
-        .inspect_err(|_| {
-            diagnostics::report(
-                Kind::Hook,
-                "an id generator panicked; a random id stands in",
-            )
-        })
-        .ok()
-}
-
-pub(crate) fn new_trace_id(pipeline: &Pipeline) -> TraceId {
-    let own = generated(pipeline, |ids| ids.trace_id()).filter(|id| id.is_valid());
-    own.unwrap_or_else(|| {
-        thread::with(|state| TraceId::from_words([state.random.next(), state.random.next()]))
-    })
-}
-
-pub(crate) fn new_span_id(pipeline: &Pipeline) -> u64 {
-    let own = generated(pipeline, |ids| ids.span_id())
-        .map(SpanId::to_word)
-        .filter(|id| *id != 0);
-    own.unwrap_or_else(|| thread::state().random.next())
 }
 
 /// The context of this thread's current span.

@@ -440,10 +440,10 @@ fn touch_cleanup() {
 /// Leaves a ring to the drain; that of a tracer that is shut down is emptied here, for nobody else will.
 fn leave_ring(number: u32, ring: &Ring) {
     ring.close();
-    if ring.is_retired() {
-        if let Some(pipeline) = crate::fork::pipeline(number) {
-            pipeline.sweep();
-        }
+    if ring.is_retired()
+        && let Some(pipeline) = crate::fork::pipeline(number)
+    {
+        pipeline.sweep();
     }
 }
 
