@@ -158,6 +158,39 @@ pub(crate) unsafe fn enter(span: &SpanObject) {
     }
 }
 
+/// Begins a span under the one that stands here, by `begin`, and makes it current, looking at the variable once. False, and
+/// nothing is done, where that takes more.
+///
+/// # Safety
+/// As [`enter`]; `begin` is handed the parent, alive or null.
+#[inline(always)]
+pub(crate) unsafe fn enter_new(span: &SpanObject, begin: impl FnOnce(*mut PyObject)) -> bool {
+    // SAFETY: as promised by the caller; `place` is owned here, and the place owns the parent.
+    unsafe {
+        let place = place();
+        if place.is_null() {
+            return false;
+        }
+        let here = Place::from_ptr(place);
+        let parent = here.current.as_ptr();
+        if !here.is_ours() || (!parent.is_null() && SpanObject::from_ptr(parent).has(LEFT)) {
+            ffi::Py_DECREF(place);
+            return false;
+        }
+        ffi::Py_XINCREF(parent);
+        begin(parent);
+        ffi::Py_XDECREF(parent);
+        // A sampler may have run Python code.
+        if here.is_ours() {
+            stand(span, here);
+            ffi::Py_DECREF(place);
+        } else {
+            enter_slowly(span, place);
+        }
+        true
+    }
+}
+
 /// Puts the span into a place that only this context sees.
 #[inline(always)]
 unsafe fn stand(span: &SpanObject, here: &Place) {

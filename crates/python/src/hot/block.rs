@@ -42,6 +42,18 @@ pub(crate) unsafe fn enter_block(span: &SpanObject) {
     // SAFETY: as promised by the caller.
     unsafe {
         if span.phase.get() == PENDING {
+            let Some(tracer) = span.tracer() else { return };
+            let quick = !tracer.has_hooks()
+                && current::enter_new(span, |parent| {
+                    if parent.is_null() {
+                        begin(span, tracer, None);
+                    } else {
+                        begin_under(span, tracer, SpanObject::from_ptr(parent));
+                    }
+                });
+            if quick {
+                return;
+            }
             begin_here(span);
             if let Some(tracer) = span.tracer().filter(|tracer| tracer.has_hooks()) {
                 crate::hooks::on_start(span, tracer, current::get());
