@@ -20,7 +20,7 @@ use crate::sampler::Sampler;
 use crate::tracer::Tracer;
 
 /// Bytes of buffers where nothing else is asked for.
-const QUEUE_BYTES: usize = 2 << 20;
+const QUEUE_BYTES: usize = 3 << 20;
 /// Spans in a batch of the in-process exporters (the seed's number).
 const BATCH_SIZE: usize = 10;
 
@@ -128,7 +128,7 @@ impl TracerBuilder {
         self
     }
 
-    /// The most bytes of the threads' buffers together, and of each exporter's queue: 2 MiB by default, 64 KiB at least for the
+    /// The most bytes of the threads' buffers together, and of each exporter's queue: 3 MiB by default, 64 KiB at least for the
     /// buffers. What finds no room is dropped and counted.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
