@@ -255,7 +255,7 @@ fn a_span_above_four_mebibytes_is_cut_and_counted() {
 }
 
 #[test]
-fn a_span_larger_than_all_buffers_is_dropped_by_limit() {
+fn a_value_larger_than_the_buffers_is_cut_until_its_span_fits() {
     let null = NullExporter::new();
     let tracer = Tracer::builder("shop")
         .exporter(null.clone())
@@ -268,8 +268,10 @@ fn a_span_larger_than_all_buffers_is_dropped_by_limit() {
     tracer.flush();
     check(
         &tracer,
-        "started 2 = unsampled 0 + recorded 2 + open 0 + abandoned 0\nnull: exported 1, dropped 1 limit=1, queued 0",
+        "started 2 = unsampled 0 + recorded 2 + open 0 + abandoned 0\nnull: exported 2, dropped 0, queued 0",
     );
+    assert_eq!(tracer.stats().truncated, 1);
+    assert!(null.bytes() < 64 << 10);
 }
 
 #[test]
