@@ -1,28 +1,38 @@
 //! What ConsoleExporter prints, as text; Python writes it to its standard output.
 
-use codomyrmex_core::{FinishedSpan, Redact, drawn};
+use codomyrmex_core::{FinishedSpan, drawn};
 use pyo3::prelude::*;
 
-use crate::finished::finished;
+use crate::finished::{Secrets, finished};
 use crate::settings;
 use crate::span::SpanObject;
 
+/// The spans without their secrets, by the rules of each one's tracer, or the environment's for a span made by hand.
 fn read(spans: &Bound<'_, PyAny>) -> PyResult<Vec<FinishedSpan>> {
     let mut read = Vec::new();
     for span in spans.try_iter()? {
         let span = span?;
-        let redact = redact_of(&span);
-        read.push(finished(&span, Some(redact))?);
+        read.push(match SpanObject::of(&span).and_then(SpanObject::tracer) {
+            Some(tracer) => {
+                let rules = tracer.engine().rules();
+                finished(
+                    &span,
+                    Some(&Secrets {
+                        redact: &rules.redact,
+                        count: &|| rules.count_redacted(),
+                    }),
+                )
+            }
+            None => finished(
+                &span,
+                Some(&Secrets {
+                    redact: settings::default_redact(),
+                    count: &|| {},
+                }),
+            ),
+        }?);
     }
     Ok(read)
-}
-
-/// The rules of the span's tracer, or the environment's for a span made by hand.
-fn redact_of<'a>(span: &'a Bound<'_, PyAny>) -> &'a Redact {
-    match SpanObject::of(span).and_then(SpanObject::tracer) {
-        Some(tracer) => &tracer.engine().rules().redact,
-        None => settings::default_redact(),
-    }
 }
 
 /// Spans as JSON, indented or a line each, with a line break behind each.

@@ -13,10 +13,19 @@ use crate::span::SpanObject;
 use crate::span_context::SpanContext;
 use crate::times;
 
+/// What is a secret, and where it is counted.
+pub(crate) struct Secrets<'a> {
+    pub(crate) redact: &'a Redact,
+    pub(crate) count: &'a dyn Fn(),
+}
+
 type Attributes = Vec<(String, Value)>;
 
-/// Reads a span, of a tracer or made by hand; with `redact` its secrets are left out.
-pub(crate) fn finished(span: &Bound<'_, PyAny>, redact: Option<&Redact>) -> PyResult<FinishedSpan> {
+/// Reads a span, of a tracer or made by hand; with `secrets` these are left out.
+pub(crate) fn finished(
+    span: &Bound<'_, PyAny>,
+    secrets: Option<&Secrets<'_>>,
+) -> PyResult<FinishedSpan> {
     let py = span.py();
     let Some(object) = SpanObject::of(span) else {
         return Err(pyo3::exceptions::PyTypeError::new_err(
@@ -31,7 +40,7 @@ pub(crate) fn finished(span: &Bound<'_, PyAny>, redact: Option<&Redact>) -> PyRe
         Ok(dict) => convert::attributes(dict),
         Err(_) => Attributes::new(),
     };
-    clean(&mut attributes, redact);
+    clean(&mut attributes, secrets);
     let service = attributes
         .iter()
         .find(|(key, _)| key == "service.name")
@@ -40,7 +49,7 @@ pub(crate) fn finished(span: &Bound<'_, PyAny>, redact: Option<&Redact>) -> PyRe
     let mut events = Vec::new();
     if let Ok(list) = span.getattr("events")?.try_iter() {
         for event in list.flatten() {
-            events.push(read_event(&event, redact));
+            events.push(read_event(&event, secrets));
         }
     }
     Ok(FinishedSpan {
@@ -58,14 +67,14 @@ pub(crate) fn finished(span: &Bound<'_, PyAny>, redact: Option<&Redact>) -> PyRe
     })
 }
 
-fn read_event(event: &Bound<'_, PyAny>, redact: Option<&Redact>) -> FinishedEvent {
+fn read_event(event: &Bound<'_, PyAny>, secrets: Option<&Secrets<'_>>) -> FinishedEvent {
     let get = |key: &str| event.get_item(key).ok();
     let mut attributes = match get("attributes").map(|attributes| attributes.cast_into::<PyDict>())
     {
         Some(Ok(dict)) => convert::attributes(&dict),
         _ => Attributes::new(),
     };
-    clean(&mut attributes, redact);
+    clean(&mut attributes, secrets);
     FinishedEvent {
         name: get("name").map_or_else(String::new, |name| convert::text(&name)),
         time_ns: get("timestamp")
@@ -75,11 +84,13 @@ fn read_event(event: &Bound<'_, PyAny>, redact: Option<&Redact>) -> FinishedEven
     }
 }
 
-fn clean(attributes: &mut Attributes, redact: Option<&Redact>) {
-    let Some(redact) = redact.filter(|redact| redact.is_on()) else {
+fn clean(attributes: &mut Attributes, secrets: Option<&Secrets<'_>>) {
+    let Some(secrets) = secrets.filter(|secrets| secrets.redact.is_on()) else {
         return;
     };
     for (key, value) in attributes {
-        redact.clean(key, value);
+        for _ in 0..secrets.redact.clean(key, value) {
+            (secrets.count)();
+        }
     }
 }

@@ -247,7 +247,7 @@ impl TypeBuilder {
         self
     }
 
-    /// Makes the type and puts it into the module.
+    /// Makes the type. The caller owns it.
     pub(crate) fn build(
         mut self,
         module: &Bound<'_, PyModule>,
@@ -288,9 +288,6 @@ impl TypeBuilder {
                 ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, ptr::null_mut());
             Bound::from_owned_ptr_or_err(module.py(), made)?
         };
-        let name = self.name.to_str().unwrap_or_default();
-        let short = name.rsplit('.').next().unwrap_or(name);
-        module.add(short, &made)?;
         Ok(made.into_ptr().cast())
     }
 }

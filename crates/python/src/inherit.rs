@@ -57,12 +57,21 @@ fn begin_under(span: &SpanObject, tracer: &Tracer, parent: &Bound<'_, PyAny>) ->
     };
     // SAFETY: as above.
     unsafe { hot::begin(span, tracer, Some(given)) };
-    let child = parent
+    let chosen = span
+        .context
+        .get(py)
+        .and_then(|context| context.cast_into::<SpanContext>().ok());
+    if let Ok(mut child) = parent
         .borrow()
         .child(py, span.span_id.get(), span.is_sampled())
-        .and_then(|child| Bound::new(py, child));
-    if let Ok(child) = child {
-        span.context.store(child.into_any());
+    {
+        // A sampler may have chosen another trace state.
+        if let Some(chosen) = chosen {
+            child.take_state(chosen.borrow().state(py));
+        }
+        if let Ok(child) = Bound::new(py, child) {
+            span.context.store(child.into_any());
+        }
     }
     Some(())
 }

@@ -179,6 +179,10 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         (*state).driven_types = crate::driven::build(module)?;
     }
     STATE.store(state, Ordering::Release);
+    // SAFETY: the state owns the type.
+    module.add("Span", unsafe {
+        Bound::from_borrowed_ptr(py, (*state).span_type.cast())
+    })?;
     module.add_class::<SpanContext>()?;
     module.add_class::<Tracer>()?;
     module.add_class::<NullExporter>()?;
@@ -205,7 +209,8 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     if let Ok(register) = py.import("os")?.getattr("register_at_fork") {
         register.call((), Some(&options))?;
     }
-    Ok(())
+    // The names are for the package, which has an `__all__` of its own.
+    module.delattr("__all__")
 }
 
 /// `Tracer.span` is written on the C API, the rest of the class is not.

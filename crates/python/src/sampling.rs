@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use crate::convert;
 use crate::engine::{self, Parent};
 use crate::span::{OPEN, SpanObject};
+use crate::span_context::SpanContext as SpanContextObject;
 use crate::text;
 use crate::tracer::Tracer;
 
@@ -67,6 +68,19 @@ pub(crate) fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Parent>) 
                     // SAFETY: attached; key and value are owned here.
                     unsafe { crate::hot::set_pair(span, key.as_ptr(), value.as_ptr()) };
                 }
+            }
+        }
+        if let Some(trace_state) = decision.trace_state {
+            let mut context = SpanContextObject::of_ids(
+                py,
+                begun.trace_id,
+                begun.span_id,
+                span.parent_id.get(),
+                begun.flags as u16,
+            );
+            context.set_state(py, trace_state.as_str());
+            if let Ok(context) = Bound::new(py, context) {
+                span.context.store(context.into_any());
             }
         }
         begun

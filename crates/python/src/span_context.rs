@@ -87,6 +87,21 @@ impl SpanContext {
         }
     }
 
+    /// Another trace state than the parent's.
+    pub(crate) fn set_state(&mut self, py: Python<'_>, state: &str) {
+        self.trace_state = PyString::new(py, state).into_any().unbind();
+    }
+
+    /// The trace state, to be given to another context.
+    pub(crate) fn state(&self, py: Python<'_>) -> Py<PyAny> {
+        self.trace_state.clone_ref(py)
+    }
+
+    /// Takes over a trace state.
+    pub(crate) fn take_state(&mut self, state: Py<PyAny>) {
+        self.trace_state = state;
+    }
+
     pub(crate) fn from_core(py: Python<'_>, core: &Core) -> PyResult<Self> {
         let text = |text: Cow<'_, str>| PyString::new(py, &text).into_any().unbind();
         let baggage = PyDict::new(py);

@@ -5,7 +5,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, TypeVar, final
 
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
 from codomyrmex.telemetry.tracing.exporters import SpanExporter
 from codomyrmex.telemetry.tracing.models import SpanKind, SpanStatus
@@ -14,6 +14,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Time = float | datetime
 _Headers = Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
 
+@disjoint_base
 class SpanContext:
     """Ids, sampling and baggage of a span; what travels to other processes."""
 
@@ -49,7 +50,9 @@ class SpanContext:
     @classmethod
     def from_headers(cls, headers: _Headers) -> Self | None: ...
     def __eq__(self, other: object, /) -> bool: ...
+    def __replace__(self, /, **changes: Any) -> Self: ...
 
+@disjoint_base
 class Span:
     """A unit of work. Made by `Tracer.span` and `Tracer.start_span`, or by hand."""
 
@@ -117,6 +120,7 @@ class Span:
     ) -> None: ...
     def __call__(self, function: _Function, /) -> _Function: ...
     def __eq__(self, other: object, /) -> bool: ...
+    def __replace__(self, /, **changes: Any) -> Self: ...
 
 class _OwnSampler(Protocol):
     def sample(
@@ -230,6 +234,7 @@ class Stats:
     @property
     def balanced(self) -> bool: ...
 
+@disjoint_base
 class Tracer:
     """Creates spans and exports the finished ones."""
 
@@ -276,6 +281,7 @@ class Tracer:
     def shutdown(self) -> None: ...
     def stats(self) -> Stats: ...
 
+@disjoint_base
 class NullExporter:
     """The native half of NullExporter. A tracer that has one encodes its spans."""
 

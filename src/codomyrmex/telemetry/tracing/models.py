@@ -66,7 +66,7 @@ _REQUIRED = object()
 
 def _like_a_dataclass(native: Any, /, **fields: tuple[str, Any]) -> None:
     native.__dataclass_fields__ = _Fields(**fields)
-    native.__match_args__ = tuple(fields)
+    type.__setattr__(native, "__match_args__", tuple(fields))
 
     def replace(self: Any, /, **changes: Any) -> Any:
         return type(self)(**{name: getattr(self, name) for name in fields} | changes)

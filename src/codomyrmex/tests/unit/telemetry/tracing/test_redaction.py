@@ -27,6 +27,7 @@ def test_the_console_shows_no_secret(form, capsys):
     tracer.flush()
     out = capsys.readouterr().out
     assert SECRET not in out
+    assert tracer.stats().redacted == 6
     assert "[redacted]" in out or form == {"tree": True}
 
 

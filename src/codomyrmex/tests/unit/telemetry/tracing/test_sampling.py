@@ -105,6 +105,20 @@ def test_a_sampler_of_the_users_own():
     assert second[2].span_id == keep.span_id
 
 
+def test_a_sampler_may_choose_the_trace_state():
+    class Own:
+        def sample(self, name, **rest):
+            return SamplingResult(True, trace_state="own=1")
+
+    tracer = Tracer("t", InMemoryExporter(), sampler=Own())
+    with tracer.span("root") as root:
+        assert root.context.to_headers()["tracestate"] == "own=1"
+    remote = SpanContext("1" * 32, "2" * 16, baggage={"k": "v"}, trace_state="theirs=2")
+    span = tracer.start_span("child", parent=remote)
+    assert (span.context.trace_state, span.context.baggage) == ("own=1", {"k": "v"})
+    span.finish()
+
+
 def test_a_sampler_that_raises_drops_the_span(caplog):
     class Broken:
         def sample(self, name, **rest):
