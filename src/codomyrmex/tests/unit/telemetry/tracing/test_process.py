@@ -189,9 +189,13 @@ def _spans(tracer):
     assert tracer.stats().exporters[0].exported == 25
 
 
+# A process that was started in the background may have been told to ignore Ctrl-C.
+HEED_CTRL_C = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+
 def test_ctrl_c_inside_an_exporter_reaches_the_application():
     code, out, err = run(
-        "from codomyrmex.telemetry.tracing import *\n"
+        HEED_CTRL_C + "from codomyrmex.telemetry.tracing import *\n"
         "class Slow:\n"
         "    def export(self, spans): raise KeyboardInterrupt\n"
         "tracer = Tracer('t', Slow())\n"
@@ -207,7 +211,7 @@ def test_ctrl_c_inside_an_exporter_reaches_the_application():
 
 def test_ctrl_c_while_flush_waits():
     code, out, err = run(
-        "import os, signal, threading\n"
+        HEED_CTRL_C + "import os, threading\n"
         "from codomyrmex.telemetry.tracing import *\n"
         "entered, go_on = threading.Event(), threading.Event()\n"
         "class Slow:\n"
