@@ -14,9 +14,10 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::args::{Args, method};
 use crate::attributes;
 use crate::driven;
-use crate::heap_type::{Args, Slot, TypeBuilder, guard, method};
+use crate::heap_type::{Slot, TypeBuilder, guard};
 use crate::hot;
 use crate::module::state;
 use crate::span::{self, Pair, SpanObject};

@@ -3,7 +3,9 @@
 //! Decisions, ids, times, books and bytes are the engine's; here Python's objects meet them. What every span goes through is
 //! written on CPython's C API (`hot`, `span`, `current`, `decorator`), everything else with PyO3's macros.
 
+mod args;
 mod attributes;
+mod baggage;
 mod console;
 mod convert;
 mod current;
@@ -15,6 +17,7 @@ mod engine;
 mod events;
 mod exception;
 mod finished;
+mod headers;
 mod heap_type;
 mod hooks;
 mod hot;
@@ -25,6 +28,7 @@ mod limits;
 mod links;
 mod module;
 mod null_exporter;
+mod place;
 mod sampler;
 mod sampling;
 mod settings;

@@ -174,7 +174,7 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // SAFETY: not shared before the store below.
     unsafe {
         (*state).span_type = crate::span::build(module)?;
-        (*state).place_type = crate::current::build(module)?;
+        (*state).place_type = crate::place::build(module)?;
         (*state).traced_type = crate::decorator::build(module)?;
         (*state).driven_types = crate::driven::build(module)?;
     }

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use codomyrmex_core::{Baggage, SpanContext as Core, SpanId, TraceId, TraceState};
+use codomyrmex_core::{SpanContext as Core, SpanId, TraceId, TraceState};
 use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use crate::{convert, engine, settings};
+use crate::{baggage, convert, engine, headers, settings};
 
 /// Ids, sampling and baggage of a span; what travels to other processes.
 #[pyclass(
@@ -159,7 +159,7 @@ impl SpanContext {
         let parent = (!parent.is_empty()).then_some(parent.as_str());
         let mut core = Core::from_text(&id(&self.trace_id), &id(&self.span_id), parent);
         core.sampled = self.is_sampled(py);
-        core.baggage = read_baggage(self.baggage.bind(py));
+        core.baggage = baggage::read(self.baggage.bind(py));
         let state = convert::text(self.trace_state.bind(py));
         core.trace_state = TraceState::from_values([state.as_str()]).unwrap_or_default();
         core.is_remote = self.is_remote;
@@ -174,7 +174,7 @@ impl SpanContext {
             Ok(dict) => dict.copy()?,
             Err(_) => {
                 let copy = PyDict::new(py);
-                for (key, value) in read_baggage(baggage).iter() {
+                for (key, value) in baggage::read(baggage).iter() {
                     copy.set_item(key, value)?;
                 }
                 copy
@@ -205,32 +205,6 @@ impl SpanContext {
             ],
         )
     }
-}
-
-fn read_baggage(value: &Bound<'_, PyAny>) -> Baggage {
-    let mut baggage = Baggage::new();
-    let mut read = |dict: &Bound<'_, PyDict>| {
-        // The dict may be changed by the `str` of a value: a copy is walked.
-        let Ok(dict) = dict.copy() else { return };
-        for (key, value) in dict.iter() {
-            baggage.insert(convert::text(&key), convert::text(&value));
-        }
-    };
-    match value.cast::<PyDict>() {
-        Ok(dict) => read(dict),
-        Err(_) if value.is_none() => {}
-        Err(_) => {
-            let dict = PyDict::new(value.py());
-            // A mapping that cannot be read is as good as none.
-            if value
-                .cast::<pyo3::types::PyMapping>()
-                .is_ok_and(|mapping| dict.update(mapping).is_ok())
-            {
-                read(&dict);
-            }
-        }
-    }
-    baggage
 }
 
 #[pymethods]
@@ -415,7 +389,7 @@ impl SpanContext {
         headers: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = class.py();
-        let Some(core) = Core::from_headers(read_headers(headers).as_slice()) else {
+        let Some(core) = Core::from_headers(headers::read(headers).as_slice()) else {
             return Ok(None);
         };
         let made = Self::from_core(py, &core)?;
@@ -505,44 +479,4 @@ impl SpanContext {
             *field = py.None();
         }
     }
-}
-
-/// Names and values of headers: of a mapping, or of an iterable of pairs; bytes are read as Latin-1. What cannot be read is
-/// left out.
-fn read_headers(headers: &Bound<'_, PyAny>) -> Vec<(String, String)> {
-    let items = headers
-        .call_method0("items")
-        .or_else(|_| headers.try_iter().map(Bound::into_any));
-    let Ok(items) = items.and_then(|items| items.try_iter()) else {
-        return Vec::new();
-    };
-    let mut read = Vec::new();
-    for item in items {
-        let Ok(item) = item else { break };
-        if let (Ok(name), Ok(value)) = (item.get_item(0), item.get_item(1))
-            && let (Some(name), Some(value)) = (header_text(&name), header_text(&value))
-        {
-            read.push((name, value));
-        }
-        if read.len() == 1000 {
-            break;
-        }
-    }
-    read
-}
-
-fn header_text(value: &Bound<'_, PyAny>) -> Option<String> {
-    if let Ok(bytes) = value.cast::<pyo3::types::PyBytes>() {
-        return Some(
-            bytes
-                .as_bytes()
-                .iter()
-                .map(|byte| char::from(*byte))
-                .collect(),
-        );
-    }
-    value
-        .cast::<PyString>()
-        .ok()
-        .map(|text| text.to_string_lossy().into_owned())
 }

@@ -6,7 +6,8 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use crate::heap_type::{Args, TypeBuilder, guard, guard_status, method};
+use crate::args::{Args, method};
+use crate::heap_type::{TypeBuilder, guard, guard_status};
 use crate::span::{END_IS_NS, OPEN, RECORDING, START_IS_NS, SpanObject};
 use crate::{engine, events, kind, status, times};
 

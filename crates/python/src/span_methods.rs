@@ -3,7 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping};
 
-use crate::heap_type::{Args, TypeBuilder, method};
+use crate::args::{Args, method};
+use crate::heap_type::TypeBuilder;
 use crate::span::SpanObject;
 use crate::{attributes, convert, events, exception, kind, links, status};
 

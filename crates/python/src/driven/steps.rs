@@ -7,7 +7,7 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
 use super::{Driven, answered, common, itself, make, step_by};
-use crate::heap_type::{Args, method};
+use crate::args::{Args, method};
 use crate::module::state;
 
 /// One step of an async generator's `__anext__`, `asend`, `athrow` or `aclose`: what it returns is a value that was yielded.

@@ -5,8 +5,8 @@ use std::ptr;
 
 use pyo3::ffi::{self, PyObject};
 
+use crate::args::Args;
 use crate::attributes;
-use crate::heap_type::Args;
 use crate::module::state;
 use crate::span::{FINISHED, PAIRS, PENDING, Pair, RECORDING, SpanObject};
 

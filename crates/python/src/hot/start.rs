@@ -4,8 +4,8 @@ use std::ptr;
 
 use pyo3::ffi::{self, PyObject};
 
+use crate::args::Args;
 use crate::attributes;
-use crate::heap_type::Args;
 use crate::hot::attribute::take_keywords;
 use crate::kind;
 use crate::module::state;
