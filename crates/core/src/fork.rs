@@ -96,6 +96,7 @@ extern "C" fn after_in_child() {
 
 /// What tracers that live as long as the program still hold goes out when the process exits.
 extern "C" fn at_exit() {
+    crate::lane::leave_for_ever();
     let all: Vec<_> = pipelines().clone();
     let deadline = crate::clock::deadline(std::time::Duration::from_secs(5));
     for pipeline in all {

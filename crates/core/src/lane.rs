@@ -25,6 +25,11 @@ fn inside() -> bool {
     INSIDE.with(Cell::get) > 0
 }
 
+/// At the end of the process, which can come inside an exporter: nobody waits for this thread any more.
+pub(crate) fn leave_for_ever() {
+    INSIDE.with(|inside| inside.set(0));
+}
+
 /// What lies between the tracer and one exporter.
 pub(crate) struct Lane {
     pub(crate) name: String,
@@ -263,7 +268,7 @@ impl Lane {
         deadline: Option<Instant>,
     ) -> (MutexGuard<'a, State>, bool) {
         let left = clock::remaining(deadline);
-        if left.is_zero() || inside() {
+        if left.is_zero() || inside() || state.busy == Some(this_thread()) {
             return (state, false);
         }
         let waited = self.changed.wait_timeout(state, left);
