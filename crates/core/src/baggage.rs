@@ -185,7 +185,8 @@ impl Eq for Baggage {}
 
 impl fmt::Debug for Baggage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
+        let shown = self.iter().map(|(key, value)| (key, shown(key, value)));
+        f.debug_map().entries(shown).finish()
     }
 }
 
@@ -309,7 +310,7 @@ impl<'r> BaggageEncoder<'r> {
 }
 
 /// One member that a [`BaggageDecoder`] read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct BaggageMember<'a> {
     /// The key, decoded.
     pub key: Cow<'a, str>,
@@ -317,6 +318,25 @@ pub struct BaggageMember<'a> {
     pub value: Cow<'a, str>,
     /// The properties behind the value, as they stood there.
     pub metadata: &'a str,
+}
+
+impl fmt::Debug for BaggageMember<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BaggageMember")
+            .field("key", &self.key)
+            .field("value", &shown(&self.key, &self.value))
+            .field("metadata", &self.metadata)
+            .finish()
+    }
+}
+
+/// A value as `Debug` shows it: not if it is a secret by default.
+fn shown<'a>(key: &str, value: &'a str) -> &'a str {
+    if Redact::standard().is_secret(key) {
+        REDACTED
+    } else {
+        value
+    }
 }
 
 /// Reads `baggage` headers member by member, for callers that keep their members elsewhere than in a [`Baggage`].

@@ -199,6 +199,20 @@ fn user_info(url: &str) -> Option<(usize, usize)> {
     Some((start, start + at + 1))
 }
 
+/// Attributes as `Debug` shows them: without what is a secret by default.
+pub(crate) struct Shown<'a>(pub(crate) &'a [(String, Value)]);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attributes = self.0.iter().map(|(key, value)| {
+            let mut value = value.clone();
+            Redact::standard().clean(key, &mut value);
+            (key, value)
+        });
+        f.debug_map().entries(attributes).finish()
+    }
+}
+
 impl Default for Redact {
     fn default() -> Self {
         Redact::standard().clone()

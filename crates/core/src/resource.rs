@@ -3,6 +3,7 @@ use std::fmt;
 use codomyrmex_wire::Value;
 
 use crate::percent;
+use crate::redact::Shown;
 
 /// Who made the spans: attributes of the service, the process, the machine.
 ///
@@ -16,10 +17,20 @@ use crate::percent;
 /// assert_eq!(resource.get("team").and_then(|team| team.as_str()), Some("a,b"));
 /// # Ok::<(), codomyrmex_core::ParseResourceError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Resource {
     attributes: Vec<(String, Value)>,
     schema_url: String,
+}
+
+impl fmt::Debug for Resource {
+    /// Without what is a secret by default.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resource")
+            .field("attributes", &Shown(&self.attributes))
+            .field("schema_url", &self.schema_url)
+            .finish()
+    }
 }
 
 impl Resource {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use codomyrmex_wire::Value;
 
+use crate::redact::Shown;
 use crate::{SpanContext, SpanKind, TraceId, TraceState};
 
 /// Decides which traces are recorded, before anything else is paid for.
@@ -193,7 +194,7 @@ pub trait Sample: Send + Sync {
 }
 
 /// What a sampler can see of a span that is about to start.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct SamplingInput<'a> {
     /// The parent, `None` for a root.
@@ -235,7 +236,7 @@ pub enum SamplingDecision {
 }
 
 /// A sampler's decision, and what it adds to the span.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct SamplingResult {
     /// Whether the span is recorded.
     pub decision: SamplingDecision,
@@ -267,6 +268,31 @@ impl SamplingResult {
     /// Whether the span is recorded and its sampled flag set.
     pub fn is_sampled(&self) -> bool {
         self.decision == SamplingDecision::RecordAndSample
+    }
+}
+
+impl fmt::Debug for SamplingInput<'_> {
+    /// Without attributes that are secrets by default.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SamplingInput")
+            .field("parent", &self.parent)
+            .field("trace_id", &self.trace_id)
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("attributes", &Shown(self.attributes))
+            .field("links", &self.links)
+            .finish()
+    }
+}
+
+impl fmt::Debug for SamplingResult {
+    /// Without attributes that are secrets by default.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SamplingResult")
+            .field("decision", &self.decision)
+            .field("attributes", &Shown(&self.attributes))
+            .field("trace_state", &self.trace_state)
+            .finish()
     }
 }
 
