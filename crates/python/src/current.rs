@@ -31,7 +31,7 @@ use crate::span::{ENTERED, LEFT, SpanObject};
 /// The thread is attached.
 #[inline(always)]
 pub(crate) unsafe fn get() -> *mut PyObject {
-    // SAFETY: the variable holds places only, because nobody else has it.
+    // SAFETY: attached; what is found is a place.
     unsafe {
         let place = found();
         if place.is_null() {
@@ -46,7 +46,8 @@ pub(crate) unsafe fn get() -> *mut PyObject {
     }
 }
 
-/// The place in the variable: an owned reference, or null.
+/// The place in the variable: an owned reference, or null. A context shows its variables to everybody, who may have set this
+/// one to anything; what is no place counts as nothing.
 #[inline(always)]
 unsafe fn found() -> *mut PyObject {
     let mut found = ptr::null_mut();
@@ -54,6 +55,12 @@ unsafe fn found() -> *mut PyObject {
     if unsafe { ffi::PyContextVar_Get(state().current, ptr::null_mut(), &raw mut found) } < 0 {
         // SAFETY: as above.
         unsafe { ffi::PyErr_Clear() };
+        return ptr::null_mut();
+    }
+    // SAFETY: what is found is alive, and owned here.
+    if !found.is_null() && unsafe { ffi::Py_TYPE(found) } != state().place_type {
+        // SAFETY: as above.
+        unsafe { ffi::Py_DECREF(found) };
         return ptr::null_mut();
     }
     found

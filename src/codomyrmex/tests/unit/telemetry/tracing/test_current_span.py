@@ -328,3 +328,27 @@ def test_deep_nesting(tracer, depth):
         assert get_current_span() is span
         span.__exit__(None, None, None)
     assert get_current_span() is None
+
+
+@pytest.mark.parametrize("foreign", [42, None, "text", object(), contextvars.copy_context()])
+def test_what_others_put_into_the_variable_counts_as_nothing(tracer, foreign):
+    def run():
+        with tracer.span("before"):
+            pass
+        for variable in contextvars.copy_context():
+            variable.set(foreign)
+        assert get_current_span() is None
+        with tracer.span("a") as a:
+            assert get_current_span() is a
+            assert a.parent_span_id is None
+            with tracer.span("b") as b:
+                assert b.parent_span_id == a.span_id
+            for variable in contextvars.copy_context():
+                variable.set(foreign)
+            assert get_current_span() is None
+        assert get_current_span() is None
+        with tracer.span("c") as c:
+            assert get_current_span() is c
+
+    contextvars.Context().run(run)
+    assert get_current_span() is None
