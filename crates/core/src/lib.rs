@@ -67,6 +67,8 @@ mod sync;
 mod drain;
 mod gather;
 mod lane;
+#[cfg(all(test, loom))]
+mod loom_models;
 mod pipeline;
 
 // and exported;

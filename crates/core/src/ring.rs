@@ -2,12 +2,11 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use codomyrmex_wire::{self as wire, SHORT_BODY, SHORT_HEAD_ROOM, SpanHead};
 
 use crate::chunk::{CHUNK, Chunk, Committed, Header, ONE_SPAN, Pool, ROOM};
-use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Bodies are copied in pieces of this many bytes.
 pub(crate) const COPY: usize = 32;
@@ -71,10 +70,8 @@ pub(crate) struct Ring {
     read: Cell<Committed>,
     /// Consumer only: spans that were taken out.
     drained: Cell<u64>,
-    /// The thread is gone: nothing is appended until another one takes the ring over.
-    closed: AtomicBool,
-    /// How many threads took it over.
-    terms: AtomicU32,
+    /// How often a thread took the ring and how often one left it: odd where nobody has it, and nothing is appended.
+    turns: AtomicU32,
     /// Spans go from here to exporters of bytes and nowhere else.
     direct: AtomicBool,
     /// The tracer is shut down: the thread may let go of the ring.
@@ -173,8 +170,7 @@ impl Ring {
             reading: Cell::new(None),
             read: Cell::new(Committed::default()),
             drained: Cell::new(0),
-            closed: AtomicBool::new(false),
-            terms: AtomicU32::new(0),
+            turns: AtomicU32::new(0),
             direct: AtomicBool::new(direct),
             retired: AtomicBool::new(false),
         }
@@ -259,7 +255,7 @@ impl Ring {
                     }
                     _ => chunk.into_raw(),
                 };
-                self.first.store(first, Ordering::Release);
+                self.first.swap(first, Ordering::AcqRel);
             }
         }
         self.writing.set(Some(chunk));
@@ -269,7 +265,7 @@ impl Ring {
     /// The chunk where the consumer goes on.
     fn start_of_reading(&self) -> Option<Chunk> {
         self.reading.get().or_else(|| {
-            let first = self.first.swap(std::ptr::null_mut(), Ordering::Acquire);
+            let first = self.first.swap(std::ptr::null_mut(), Ordering::AcqRel);
             // SAFETY: null, or a chunk of this ring's pool.
             unsafe { Chunk::from_raw(first) }
         })
@@ -323,38 +319,33 @@ impl Ring {
 
     /// Says that the thread is gone.
     pub(crate) fn close(&self) {
-        self.closed.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.turns.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Whether no thread has the ring, and if so which one had it last.
+    /// Whether no thread has the ring; if so, the number changes when one takes it over.
     pub(crate) fn closed(&self) -> Option<u32> {
-        let closed = self.closed.load(std::sync::atomic::Ordering::SeqCst);
-        closed.then(|| self.terms.load(Ordering::Relaxed))
+        Some(self.turns.load(Ordering::SeqCst)).filter(|turns| turns % 2 == 1)
     }
 
     /// Gives a closed ring to the calling thread, with what is in it. Only under the lock of the pipeline's rings.
     pub(crate) fn take_over(&self) {
-        self.terms.fetch_add(1, Ordering::Relaxed);
-        self.closed
-            .store(false, std::sync::atomic::Ordering::SeqCst);
+        self.turns.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Whether spans need nothing but to be appended here.
     #[inline(always)]
     pub(crate) fn is_direct(&self) -> bool {
-        self.direct.load(std::sync::atomic::Ordering::Relaxed)
+        self.direct.load(Ordering::Relaxed)
     }
 
     /// Says that the tracer is shut down.
     pub(crate) fn retire(&self) {
-        self.direct
-            .store(false, std::sync::atomic::Ordering::Release);
-        self.retired
-            .store(true, std::sync::atomic::Ordering::SeqCst);
+        self.direct.store(false, Ordering::Release);
+        self.retired.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn is_retired(&self) -> bool {
-        self.retired.load(std::sync::atomic::Ordering::SeqCst)
+        self.retired.load(Ordering::SeqCst)
     }
 
     /// Gives the last chunk back. Only for a ring that was drained after it closed, and that nobody takes over meanwhile.
@@ -481,7 +472,7 @@ mod tests {
             let reader = scope.spawn(|| {
                 let mut all = Vec::new();
                 loop {
-                    let last = done.load(std::sync::atomic::Ordering::Acquire);
+                    let last = done.load(Ordering::Acquire);
                     all.extend(ids(&ring));
                     if last {
                         return all;
@@ -496,7 +487,7 @@ mod tests {
                     kept.push(id);
                 }
             }
-            done.store(true, std::sync::atomic::Ordering::Release);
+            done.store(true, Ordering::Release);
             assert!(reader.join().unwrap() == kept);
         });
     }
