@@ -271,7 +271,7 @@ struct Panics(AtomicU64);
 
 impl Sample for Panics {
     fn sample(&self, _: &SamplingInput<'_>) -> SamplingResult {
-        if self.0.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+        if self.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
             std::panic::resume_unwind(Box::new("expected"));
         }
         SamplingResult::record_and_sample()
