@@ -19,6 +19,8 @@ pub(crate) const PENDING: u8 = 0;
 pub(crate) const OPEN: u8 = 1;
 /// Ended; what comes now is ignored.
 pub(crate) const FINISHED: u8 = 2;
+/// In the hands of the hook `on_ending`: it can be changed, and cannot be ended again.
+pub(crate) const ENDING: u8 = 3;
 
 /// The sampler said yes: attributes are kept and the span is exported.
 pub(crate) const RECORDING: u8 = 1;

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyString};
 
 use crate::heap_type::{Set, TypeBuilder};
-use crate::span::{FINISHED, OPEN, RECORDING, SpanObject};
+use crate::span::{ENDING, FINISHED, OPEN, RECORDING, SpanObject};
 use crate::span_context::SpanContext;
 use crate::{attributes, events, inherit, kind, links, status, times};
 
@@ -198,6 +198,6 @@ fn get_is_finished<'py>(span: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>
 
 fn get_is_recording<'py>(span: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let object = SpanObject::borrow(span);
-    let recording = object.phase.get() == OPEN && object.has(RECORDING);
+    let recording = matches!(object.phase.get(), OPEN | ENDING) && object.has(RECORDING);
     Ok(PyBool::new(span.py(), recording).to_owned().into_any())
 }

@@ -5,7 +5,7 @@ use pyo3::ffi::{self, PyObject};
 use crate::attributes;
 use crate::engine;
 use crate::lanes::Lane;
-use crate::span::{COUNTED, END_IS_NS, FINISHED, OPEN, RECORDING, SpanObject};
+use crate::span::{COUNTED, END_IS_NS, ENDING, FINISHED, OPEN, RECORDING, SpanObject};
 
 pub(super) unsafe extern "C" fn finish_method(
     object: *mut PyObject,
@@ -46,11 +46,14 @@ pub(crate) unsafe fn finish(span: &SpanObject) {
     // SAFETY: as promised by the caller.
     unsafe {
         crate::times::settle(span);
-        if tracer.has_hooks() && !crate::hooks::on_ending(span, tracer) {
-            span.phase.set(FINISHED);
-            span.lower(COUNTED);
-            tracer.lanes().iter().for_each(Lane::discarded);
-            return tracer.engine().discarded();
+        if tracer.has_hooks() {
+            span.phase.set(ENDING);
+            if !crate::hooks::on_ending(span, tracer) {
+                span.phase.set(FINISHED);
+                span.lower(COUNTED);
+                tracer.lanes().iter().for_each(Lane::discarded);
+                return tracer.engine().discarded();
+            }
         }
         span.phase.set(FINISHED);
         span.lower(COUNTED);

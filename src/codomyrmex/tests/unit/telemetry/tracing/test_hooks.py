@@ -122,3 +122,34 @@ def test_hooks_of_start_span_see_the_parent_that_was_given():
         ("start", "child", "parent"),
         ("start", "root", None),
     ]
+
+
+@pytest.mark.parametrize("exporter", [InMemoryExporter, NullExporter])
+@pytest.mark.parametrize("end", ["block", "finish"])
+def test_a_hook_that_ends_the_span_again_is_ignored(exporter, end):
+    class Ending:
+        calls = 0
+
+        def on_ending(self, span):
+            self.calls += 1
+            assert span.is_recording
+            span.finish()
+            with span:
+                pass
+            span.set_attribute("still", "open")
+
+    hooks = Ending()
+    tracer = Tracer("t", exporter(), hooks=hooks)
+    span = tracer.start_span("a")
+    if end == "block":
+        with span:
+            pass
+    else:
+        span.finish()
+    tracer.flush()
+    stats = tracer.stats()
+    assert hooks.calls == 1
+    assert (stats.recorded, stats.exporters[0].exported, stats.ignored_after_finish) == (1, 1, 1)
+    assert stats.balanced
+    assert span.attributes["still"] == "open"
+    assert not span.is_recording
