@@ -5,7 +5,7 @@
 //! the exporter runs.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use codomyrmex_core::clock;
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -56,8 +56,28 @@ struct Queue {
     taken: usize,
     /// Batches that other threads completed meanwhile.
     handed_over: usize,
+    /// So many spans ever came in, and so many of these are out of here.
+    arrived: u64,
+    gone: u64,
     closed: bool,
+    /// The exporter has been shut down.
+    ended: bool,
     counts: Counts,
+}
+
+impl Queue {
+    /// How many spans wait that came in before `mark`.
+    fn before(&self, mark: u64) -> usize {
+        let left = usize::try_from(mark.saturating_sub(self.gone)).unwrap_or(usize::MAX);
+        left.min(self.waiting.len())
+    }
+}
+
+/// What a flush is for: the spans that had come in when it was called.
+#[derive(Clone, Copy)]
+struct Flush {
+    mark: u64,
+    deadline: Option<Instant>,
 }
 
 /// A number that tells this thread from all others that live.
@@ -108,6 +128,7 @@ impl Lane {
         }
         // SAFETY: the span is alive.
         queue.waiting.push(unsafe { ffi::Py_NewRef(span.as_ptr()) });
+        queue.arrived += 1;
         let waiting = queue.waiting.len();
         if waiting == 1 {
             drop(queue);
@@ -138,19 +159,22 @@ impl Lane {
                 queue.exporting = Some(me);
                 queue.handed_over = queue.waiting.len() / self.batch;
                 drop(queue);
-                Python::attach(|py| self.export_batches(py, tracer, false));
+                Python::attach(|py| self.export_batches(py, tracer, None));
             }
         }
     }
 
-    /// Exports as this lane's exporting thread: whole batches that were handed over, or with `all` everything that waits now.
-    fn export_batches(&self, py: Python<'_>, tracer: *mut PyObject, all: bool) -> bool {
+    /// Exports as this lane's exporting thread: whole batches that were handed over, or all that a flush is for.
+    fn export_batches(&self, py: Python<'_>, tracer: *mut PyObject, flush: Option<Flush>) -> bool {
         let mut well = true;
-        let mut left = self.lock().waiting.len();
         loop {
             let mut queue = self.lock();
-            let size = if all {
-                left.min(self.batch).min(queue.waiting.len())
+            let size = if let Some(flush) = flush {
+                if clock::remaining(flush.deadline).is_zero() {
+                    0
+                } else {
+                    queue.before(flush.mark).min(self.batch)
+                }
             } else if queue.handed_over > 0 && queue.waiting.len() >= self.batch {
                 queue.handed_over -= 1;
                 self.batch
@@ -160,6 +184,7 @@ impl Lane {
             if size == 0 {
                 queue.exporting = None;
                 queue.handed_over = 0;
+                well &= flush.is_none_or(|flush| queue.before(flush.mark) == 0);
                 let nothing_waits = queue.waiting.is_empty();
                 drop(queue);
                 self.idle.notify_all();
@@ -168,13 +193,13 @@ impl Lane {
                 }
                 return well;
             }
-            left -= size.min(left);
             let spans: Vec<*mut PyObject> = queue.waiting.drain(..size).collect();
             queue.taken = size;
             drop(queue);
             let exported = self.export(py, spans);
             let mut queue = self.lock();
             queue.taken = 0;
+            queue.gone += size as u64;
             if exported {
                 queue.counts.exported += size as u64;
             } else {
@@ -217,12 +242,21 @@ impl Lane {
         }
     }
 
-    /// Exports everything that waits. False where the exporter failed or the time was up before its turn.
-    pub(crate) fn flush(&self, py: Python<'_>, tracer: *mut PyObject, timeout: Duration) -> bool {
+    /// Exports what waits now, and not what is finished meanwhile: that may never end. False where the exporter failed or the
+    /// time was up before.
+    pub(crate) fn flush(
+        &self,
+        py: Python<'_>,
+        tracer: *mut PyObject,
+        deadline: Option<Instant>,
+    ) -> bool {
         let me = this_thread();
-        let deadline = clock::deadline(timeout);
+        let mark = self.lock().arrived;
         loop {
             let mut queue = self.lock();
+            if queue.gone >= mark {
+                return true;
+            }
             match queue.exporting {
                 None => {
                     if queue.waiting.is_empty() {
@@ -230,7 +264,7 @@ impl Lane {
                     }
                     queue.exporting = Some(me);
                     drop(queue);
-                    return self.export_batches(py, tracer, true);
+                    return self.export_batches(py, tracer, Some(Flush { mark, deadline }));
                 }
                 // Called by the exporter itself: what waits goes with the next batch.
                 Some(thread) if thread == me => return true,
@@ -286,9 +320,14 @@ impl Lane {
         }
     }
 
-    /// What comes from now on is counted and dropped. False if that was so already.
-    pub(crate) fn close(&self) -> bool {
-        !std::mem::replace(&mut self.lock().closed, true)
+    /// What comes from now on is counted and dropped.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    /// Whether the exporter is to be shut down, which happens once.
+    pub(crate) fn ends_now(&self) -> bool {
+        !std::mem::replace(&mut self.lock().ended, true)
     }
 
     /// In a forked child: the parent exports what waits, and no other thread is exporting here.
@@ -297,6 +336,7 @@ impl Lane {
         let waiting = std::mem::take(&mut queue.waiting);
         *queue = Queue {
             closed: queue.closed,
+            ended: queue.ended,
             ..Queue::default()
         };
         drop(queue);

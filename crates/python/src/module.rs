@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use codomyrmex_core::binding::SpanBody;
 use pyo3::ffi::{self, PyObject};
@@ -45,6 +46,8 @@ pub(crate) struct State {
     pub(crate) spare_body: Cell<Option<Box<SpanBody>>>,
     /// Tracers with spans that wait: kept alive until these are exported.
     unflushed: Mutex<Vec<usize>>,
+    /// By when the process is to end, once it does.
+    pub(crate) end: OnceLock<Instant>,
     /// Weak references to all tracers.
     tracers: Mutex<Vec<Py<PyWeakrefReference>>>,
 }
@@ -119,9 +122,16 @@ fn get_current_span(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     unsafe { Bound::from_owned_ptr_or_opt(py, crate::current::get()) }
 }
 
+/// So long may the end of the process wait for exporters, all together.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 #[pyfunction]
 fn at_exit(py: Python<'_>) {
-    for tracer in state().live(py) {
+    state().end.get_or_init(|| Instant::now() + FAREWELL);
+    let tracers = state().live(py);
+    // First of all, for threads that go on would make the end wait for ever.
+    tracers.iter().for_each(crate::tracer::refuse);
+    for tracer in tracers {
         if let Err(error) = tracer.call_method0("shutdown") {
             crate::lanes::swallow(py, &error, "a tracer could not be shut down at exit");
         }
@@ -169,6 +179,7 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         statuses: [const { Cell::new(ptr::null_mut()) }; 3],
         spare_body: Cell::new(None),
         unflushed: Mutex::default(),
+        end: OnceLock::new(),
         tracers: Mutex::default(),
     }));
     // SAFETY: not shared before the store below.

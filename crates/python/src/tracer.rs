@@ -1,8 +1,9 @@
 //! Tracer: makes spans and hands the finished ones on.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use codomyrmex_core::clock;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -297,14 +298,16 @@ impl Tracer {
     /// Exports the finished spans that wait, and ends the exporter. Spans finished later are counted and dropped.
     fn shutdown(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        flush_within(slf, PATIENCE)?;
         let tracer = ready(slf)?;
+        tracer.lanes().iter().for_each(Lane::close);
+        let deadline = deadline(PATIENCE);
+        flush_lanes(slf, tracer, deadline)?;
         for lane in tracer.lanes() {
-            if lane.close() {
+            if lane.ends_now() {
                 lane.call(py, "shutdown");
             }
         }
-        py.detach(|| tracer.engine().shut_down(PATIENCE));
+        py.detach(|| tracer.engine().shut_down(clock::remaining(deadline)));
         Ok(())
     }
 
@@ -348,22 +351,49 @@ impl Tracer {
 /// How long `flush` and `shutdown` wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The deadline of what may take `timeout`; that of the whole process, once it ends, may be earlier.
+fn deadline(timeout: Duration) -> Option<Instant> {
+    let deadline = clock::deadline(timeout);
+    match crate::module::state().end.get() {
+        Some(end) => Some(deadline.map_or(*end, |deadline| deadline.min(*end))),
+        None => deadline,
+    }
+}
+
 /// Flushes the lanes, their exporters, and the exporters of bytes.
-pub(crate) fn flush_within(slf: &Bound<'_, Tracer>, timeout: Duration) -> PyResult<bool> {
-    let py = slf.py();
+fn flush_within(slf: &Bound<'_, Tracer>, timeout: Duration) -> PyResult<bool> {
     let tracer = ready(slf)?;
+    let deadline = deadline(timeout);
+    let mut well = flush_lanes(slf, tracer, deadline)?;
+    if tracer.wants_bytes() {
+        let left = clock::remaining(deadline);
+        well &= slf.py().detach(|| tracer.engine().flush(left));
+    }
+    Ok(well)
+}
+
+fn flush_lanes(
+    slf: &Bound<'_, Tracer>,
+    tracer: &Tracer,
+    deadline: Option<Instant>,
+) -> PyResult<bool> {
+    let py = slf.py();
     let mut well = true;
     for lane in tracer.lanes() {
-        well &= lane.flush(py, slf.as_ptr(), timeout);
+        well &= lane.flush(py, slf.as_ptr(), deadline);
         if let Some(error) = PyErr::take(py) {
             return Err(error);
         }
         well &= lane.call(py, "flush");
     }
-    if tracer.wants_bytes() {
-        well &= py.detach(|| tracer.engine().flush(timeout));
-    }
     Ok(well)
+}
+
+/// What is finished from now on is counted and dropped.
+pub(crate) fn refuse(tracer: &Bound<'_, Tracer>) {
+    if let Some(core) = tracer.get().core.get() {
+        core.lanes.iter().for_each(Lane::close);
+    }
 }
 
 /// Forgets, in a forked child, what belongs to the parent.

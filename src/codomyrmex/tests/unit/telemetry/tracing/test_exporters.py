@@ -370,3 +370,28 @@ def test_the_books(tracer):
     still_open.finish()
     del still_open
     assert tracer.stats().open == 0
+
+
+def test_a_flush_is_for_what_was_finished_before_it():
+    entered, stop = threading.Event(), threading.Event()
+
+    class Endless(Recorder):
+        def export(self, spans):
+            super().export(spans)
+            entered.set()
+            if not stop.is_set():
+                other = threading.Thread(target=finish, args=(tracer, 10))
+                other.start()
+                other.join()
+
+    tracer = Tracer("t", Endless())
+    thread = threading.Thread(target=finish, args=(tracer, 10))
+    thread.start()
+    assert entered.wait(10)
+    assert tracer.force_flush(20) is True
+    assert not stop.is_set()
+    stop.set()
+    thread.join()
+    tracer.flush()
+    assert tracer.stats().exporters[0].queued == 0
+    assert tracer.stats().balanced

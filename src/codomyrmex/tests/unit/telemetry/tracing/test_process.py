@@ -265,3 +265,46 @@ def test_the_environment_chooses_the_sampler():
 def test_an_unknown_variable_is_reported_with_the_nearest_known():
     _, _, err = run(ONE, CODOMYRMEX_TRACES_EXPORTR="none")
     assert "CODOMYRMEX_TRACES_EXPORTER" in err
+
+
+def test_the_end_does_not_wait_for_threads_that_go_on():
+    code, out, err = run("""
+import atexit, os, threading
+atexit.register(lambda: print(tracer.stats().exporters[0].dropped["shutdown"] > 0, tracer.stats().balanced))
+from codomyrmex.telemetry.tracing import *
+entered, go, done = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
+ending = False
+
+class Endless(SpanExporter):
+    calls = 0
+
+    def export(self, spans):
+        entered.set()
+        self.calls += ending
+        if self.calls > 20_000:
+            os._exit(7)
+        go.release()
+        done.acquire()
+
+def produce():
+    while True:
+        go.acquire()
+        for _ in range(10):
+            tracer.start_span("more").finish()
+        done.release()
+
+def export():
+    for _ in range(10):
+        tracer.start_span("first").finish()
+
+def end():
+    global ending
+    ending = True
+
+tracer = Tracer("t", Endless())
+atexit.register(end)
+threading.Thread(target=produce, daemon=True).start()
+threading.Thread(target=export, daemon=True).start()
+entered.wait()
+""")
+    assert (code, out, err) == (0, "True True\n", "")
