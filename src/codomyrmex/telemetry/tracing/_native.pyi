@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, ClassVar, Protocol, TypeVar, final
+from typing import Any, ClassVar, Protocol, TypeVar, final, overload
 
 from typing_extensions import Self, disjoint_base
 
@@ -256,6 +256,7 @@ class Tracer:
     def service_name(self) -> str: ...
     @property
     def exporter(self) -> SpanExporter | None: ...
+    @overload
     def span(
         self,
         name: str,
@@ -264,6 +265,8 @@ class Tracer:
         /,
         **more: Any,
     ) -> Span: ...
+    @overload
+    def span(self, *, name: str, kind: SpanKind = ..., **more: Any) -> Span: ...
     def start_span(
         self,
         name: str,
