@@ -395,3 +395,25 @@ def test_a_flush_is_for_what_was_finished_before_it():
     tracer.flush()
     assert tracer.stats().exporters[0].queued == 0
     assert tracer.stats().balanced
+
+
+def test_a_flush_that_is_late_says_so():
+    class Slow(Recorder):
+        def export(self, spans):
+            super().export(spans)
+            threading.Event().wait(0.02)
+
+    recorder = Slow()
+    tracer = Tracer("t", recorder)
+    finish(tracer, 3)
+    assert tracer.force_flush(0.01) is False
+    assert tracer.force_flush(30) is True
+    assert sum(map(len, recorder.batches)) == 3
+
+
+def test_a_flush_without_time_tells_whether_anything_waits(tracer):
+    assert tracer.force_flush(0) is True
+    finish(tracer, 3)
+    assert tracer.force_flush(0) is False
+    tracer.flush()
+    assert tracer.force_flush(0) is True
