@@ -8,61 +8,75 @@ use crate::span::{ENDING, FINISHED, OPEN, RECORDING, SpanObject};
 use crate::span_context::SpanContext;
 use crate::{attributes, events, inherit, kind, links, status, times};
 
+/// A setter that has no effect, and is counted, once a tracer's span has ended: by then it may be exported.
+macro_rules! set {
+    ($set:path) => {{
+        fn assign<'py>(span: &Bound<'py, PyAny>, value: Bound<'py, PyAny>) -> PyResult<()> {
+            let object = SpanObject::borrow(span);
+            if object.phase.get() == FINISHED && !object.tracer.is_empty() {
+                attributes::ignored(object);
+                return Ok(());
+            }
+            $set(span, value)
+        }
+        Some(assign as Set)
+    }};
+}
+
 pub(crate) fn fields(builder: TypeBuilder) -> TypeBuilder {
-    let set = |set: Set| Some(set);
     builder
         .property(
             c"name",
             get_name,
-            set(set_name),
+            set!(set_name),
             c"What the span is called.",
         )
         .property(
             c"context",
             get_context,
-            set(set_context),
+            set!(set_context),
             c"The span's SpanContext.",
         )
         .property(
             c"kind",
             kind::get_kind,
-            set(kind::set_kind),
+            set!(kind::set_kind),
             c"The span's SpanKind.",
         )
         .property(
             c"status",
             kind::get_status,
-            set(kind::set_status),
+            set!(kind::set_status),
             c"The span's SpanStatus.",
         )
         .property(
             c"status_message",
             status::get_message,
-            set(status::set_message),
+            set!(status::set_message),
             c"What went wrong; empty without an error.",
         )
         .property(
             c"start_time",
             times::get_start,
-            set(times::set_start),
+            set!(times::set_start),
             c"Start, in seconds since the epoch.",
         )
         .property(
             c"end_time",
             times::get_end,
-            set(times::set_end),
+            set!(times::set_end),
             c"End, in seconds since the epoch; None before it.",
         )
         .property(
             c"attributes",
             get_attributes,
-            set(set_attributes),
+            set!(set_attributes),
             c"The attributes, `service.name` first. May be changed in place until the end.",
         )
         .property(
             c"events",
             get_events,
-            set(set_events),
+            set!(set_events),
             c"The events: dicts with name, timestamp and attributes.",
         )
         .property(

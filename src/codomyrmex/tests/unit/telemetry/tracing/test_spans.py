@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import time
 import weakref
@@ -323,3 +324,27 @@ def test_to_json_is_the_dict_as_json(tracer):
             assert data.pop(time_key) == pytest.approx(plain[time_key])
         assert data == {key: value for key, value in plain.items() if key in data}
     assert "\n" not in span.to_json()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "late"),
+        ("context", None),
+        ("kind", SpanKind.SERVER),
+        ("status", SpanStatus.ERROR),
+        ("status_message", "late"),
+        ("start_time", 1.0),
+        ("end_time", None),
+        ("attributes", {"late": 1}),
+        ("events", []),
+    ],
+)
+def test_a_field_assigned_after_the_end_is_ignored_and_counted(tracer, field, value):
+    span = tracer.start_span("a")
+    span.add_event("e")
+    span.finish()
+    before = copy.deepcopy(span)
+    setattr(span, field, value)
+    assert span == before
+    assert tracer.stats().ignored_after_finish == 1
