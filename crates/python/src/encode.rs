@@ -171,8 +171,14 @@ fn emit_rare(span: &SpanObject, tracer: &Tracer, mut head: SpanHead, body: &mut 
 
 fn push_events(py: Python<'_>, body: &mut SpanBody, rules: &Rules, rare: &Rare) {
     if let Some(list) = rare.event_list.get(py) {
+        // A list is read to its end, so that what is over the limit is counted; what somebody assigned instead may have none.
+        let most = if list.is_instance_of::<PyList>() {
+            usize::MAX
+        } else {
+            rules.limits.events as usize
+        };
         let Ok(list) = list.try_iter() else { return };
-        for event in list.flatten() {
+        for event in list.take(most).flatten() {
             let Ok(event) = event.cast::<PyDict>() else {
                 continue;
             };

@@ -2,12 +2,14 @@
 
 use std::ptr;
 
+use codomyrmex_core::Limits;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping};
 
 use crate::attributes::{self, text_of};
 use crate::span::{Event, FINISHED, PENDING, RECORDING, SpanObject};
+use crate::tracer::Tracer;
 use crate::{convert, engine};
 
 /// Whether the span takes anything now. A call after finish is counted.
@@ -20,6 +22,12 @@ pub(crate) fn takes(span: &SpanObject) -> bool {
         PENDING => true,
         _ => span.has(RECORDING),
     }
+}
+
+/// So many events of a span are exported.
+pub(crate) fn most(span: &SpanObject) -> usize {
+    let limits = span.tracer().map_or(&Limits::DEFAULT, Tracer::limits);
+    limits.events as usize
 }
 
 /// Adds an event with the dict `attributes`; over the limits it is counted and dropped.

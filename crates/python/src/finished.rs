@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::convert;
+use crate::events;
 use crate::span::SpanObject;
 use crate::span_context::SpanContext;
 use crate::times;
@@ -46,10 +47,11 @@ pub(crate) fn finished(
         .find(|(key, _)| key == "service.name")
         .and_then(|(_, value)| value.as_str());
     let service_name: Arc<str> = service.unwrap_or_default().into();
-    let mut events = Vec::new();
+    let mut read = Vec::new();
     if let Ok(list) = span.getattr("events")?.try_iter() {
-        for event in list.flatten() {
-            events.push(read_event(&event, secrets));
+        // Somebody may have assigned what never ends.
+        for event in list.take(events::most(object)).flatten() {
+            read.push(read_event(&event, secrets));
         }
     }
     Ok(FinishedSpan {
@@ -62,7 +64,7 @@ pub(crate) fn finished(
         end_ns: times::end_ns(object).unwrap_or_else(|| times::start_ns(object)),
         service_name,
         attributes,
-        events,
+        events: read,
         links: Vec::new(),
     })
 }

@@ -9,6 +9,7 @@ import pytest
 from codomyrmex.telemetry.tracing import (
     ConsoleExporter,
     InMemoryExporter,
+    Limits,
     NullExporter,
     Span,
     SpanContext,
@@ -239,3 +240,22 @@ def test_enter_and_exit_by_hand(tracer):
     unborn.finish()
     assert tracer.stats().started == 1
     assert tracer.stats().balanced
+
+
+@pytest.mark.parametrize("events", [range(10**9), "x" * 10_000_000, [{"name": "e"}] * 1_000])
+def test_no_more_events_are_read_than_the_limit(events):
+    def span(tracer):
+        made = tracer.start_span("a")
+        made.events = events
+        return made
+
+    tracer = Tracer("t", NullExporter())
+    made = span(tracer)
+    assert len(json.loads(made.to_json())["events"]) == 128
+    made.finish()
+    few = span(Tracer("t", NullExporter(), limits=Limits(events=2)))
+    assert len(json.loads(few.to_json())["events"]) == 2
+    by_hand = Span("a", SpanContext("t", "s"), events=events)
+    assert len(json.loads(by_hand.to_json())["events"]) == 128
+    tracer.flush()
+    assert tracer.stats().exporters[0].exported == 1
