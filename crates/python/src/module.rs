@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use codomyrmex_core::binding::SpanBody;
+use codomyrmex_core::clock;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
@@ -47,7 +48,7 @@ pub(crate) struct State {
     /// Tracers with spans that wait: kept alive until these are exported.
     unflushed: Mutex<Vec<usize>>,
     /// By when the process is to end, once it does.
-    pub(crate) end: OnceLock<Instant>,
+    pub(crate) end: OnceLock<Option<Instant>>,
     /// Weak references to all tracers.
     tracers: Mutex<Vec<Py<PyWeakrefReference>>>,
 }
@@ -127,7 +128,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 #[pyfunction]
 fn at_exit(py: Python<'_>) {
-    state().end.get_or_init(|| Instant::now() + FAREWELL);
+    state().end.get_or_init(|| clock::deadline(FAREWELL));
     let tracers = state().live(py);
     // First of all, for threads that go on would make the end wait for ever.
     tracers.iter().for_each(crate::tracer::refuse);

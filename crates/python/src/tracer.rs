@@ -355,8 +355,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The deadline of what may take `timeout`; that of the whole process, once it ends, may be earlier.
 fn deadline(timeout: Duration) -> Option<Instant> {
     let deadline = clock::deadline(timeout);
-    match crate::module::state().end.get() {
-        Some(end) => Some(deadline.map_or(*end, |deadline| deadline.min(*end))),
+    match crate::module::state().end.get().copied().flatten() {
+        Some(end) => Some(deadline.map_or(end, |deadline| deadline.min(end))),
         None => deadline,
     }
 }
