@@ -1,5 +1,6 @@
 """RESULTS.md: ratios first, absolute figures in brackets."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -161,10 +162,15 @@ def rust_parts(run: RustRun) -> list[str]:
     return parts
 
 
+def without_paths(arguments: str) -> str:
+    """The arguments of `configure` that name no place on the machine."""
+    return shlex.join(word for word in shlex.split(arguments) if "/" not in word)
+
+
 def python_parts(run: PythonRun) -> list[str]:
     parts = [
         f"## CPython {run.facts['version']}: {run.built}\n",
-        f"`{run.facts['executable']}`, configured with `{run.facts['config_args'] or 'nothing'}`.\n",
+        f"Configured with `{without_paths(run.facts['config_args']) or 'nothing'}`, paths left out.\n",
     ]
     if run.failure:
         parts += [f"**Left out**: {run.failure}\n"]
