@@ -1,6 +1,6 @@
 //! The in-process lane: the finished Span objects of one tracer on their way to one exporter.
 //!
-//! The tenth span exports, on its own thread. Calls of one exporter never overlap: what other threads finish meanwhile is
+//! The tenth span exports, on its own thread. Calls of `export` never overlap: what other threads finish meanwhile is
 //! exported by the thread that is at it, what the exporter itself finishes waits for the next batch. No lock is held while
 //! the exporter runs.
 

@@ -17,7 +17,7 @@ class SpanExporter(abc.ABC):
     Takes finished spans somewhere.
 
     `export` gets a list of finished `Span` objects that is its own to keep, in batches of ten of one tracer, on the
-    thread that finished the tenth, or on the one that flushes. Calls to one exporter never overlap, and no lock is held
+    thread that finished the tenth, or on the one that flushes. Calls of `export` never overlap, and no lock is held
     during them: an exporter may start spans, call `flush()`, or take its time. What it raises is counted and never
     reaches the application; an answer of False counts as a failure too.
     """
