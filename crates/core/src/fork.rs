@@ -83,6 +83,9 @@ fn let_go() {
 
 extern "C" fn after_in_parent() {
     let_go();
+    for pipeline in pipelines().iter() {
+        pipeline.let_go_after_fork();
+    }
 }
 
 extern "C" fn after_in_child() {

@@ -62,6 +62,8 @@ struct State {
     exported: u64,
     dropped: Dropped,
     closed: bool,
+    /// Another thread forks, and waits until nobody is inside the exporter: nobody enters meanwhile.
+    held: bool,
     /// The lane's own thread runs.
     staffed: bool,
 }
@@ -111,6 +113,16 @@ impl Lane {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// The lock, for a call into the exporter: not while another thread forks.
+    fn enter(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        // The fork could be waiting for the exporter that this thread is inside of.
+        while state.held && !inside() {
+            state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner());
+        }
+        state
     }
 
     /// Puts a batch into the queue, or counts its spans as dropped. May be called with locks held.
@@ -175,7 +187,7 @@ impl Lane {
     /// Exports what is queued on this thread, unless another thread is at it: then that one takes this along.
     pub(crate) fn pump(&self) {
         loop {
-            let mut state = self.lock();
+            let mut state = self.enter();
             if !state.has_work() {
                 return;
             }
@@ -300,7 +312,7 @@ impl Lane {
 
     /// The exporter's own flush.
     pub(crate) fn flush_exporter(&self, deadline: Option<Instant>) -> bool {
-        let mut state = self.lock();
+        let mut state = self.enter();
         while state.busy.is_some() {
             let (after, in_time) = self.wait(state, deadline);
             state = after;
@@ -368,12 +380,20 @@ impl Lane {
     }
 
     /// Holds the lane still while the process forks. Says whether another thread is inside the exporter, for whose locks a
-    /// child would wait for ever. Exporters with a thread of their own do not count: they take their time, and the child has
-    /// no use for that thread's locks before it starts its own.
+    /// child would wait for ever; then nobody enters it until [`let_in`](Self::let_in). Exporters with a thread of their own
+    /// do not count: they take their time.
     pub(crate) fn lock_for_fork(&'static self) -> (impl std::any::Any, bool) {
-        let state = self.lock();
+        let mut state = self.lock();
         let busy = self.delivery == Delivery::InProcess && state.busy_elsewhere();
+        state.held |= busy;
         (state, busy)
+    }
+
+    /// The fork is over.
+    pub(crate) fn let_in(&self) {
+        if std::mem::take(&mut self.lock().held) {
+            self.changed.notify_all();
+        }
     }
 
     /// In a forked child, where the lane's thread does not exist and its queue belongs to the parent.

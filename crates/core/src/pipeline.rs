@@ -406,6 +406,11 @@ impl Pipeline {
         busy_lane
     }
 
+    /// The fork is over, and this is the parent.
+    pub(crate) fn let_go_after_fork(&self) {
+        self.lanes.iter().for_each(|lane| lane.let_in());
+    }
+
     /// In a forked child: what was recorded belongs to the parent, and the books start from zero.
     pub(crate) fn reset_after_fork(&self) {
         for ring in std::mem::take(&mut *self.rings()) {
