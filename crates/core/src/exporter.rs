@@ -56,6 +56,11 @@ pub trait SpanExporter: Send + Sync {
 
     /// Called once, after the last batch; nothing is exported afterwards.
     fn shutdown(&self) {}
+
+    /// The deadline of a shutdown, or of the process's end, has come: an export in progress gives up as soon as it can
+    /// (stops retrying, closes its connection), and a later one returns at once. Called from any thread, also while one of
+    /// the other methods runs, so it must not wait for them.
+    fn cancel(&self) {}
 }
 
 /// On which thread an exporter runs.
@@ -73,6 +78,7 @@ pub struct ExportError {
     message: String,
     retry: Option<Duration>,
     retryable: bool,
+    rejected: Option<u64>,
 }
 
 impl ExportError {
@@ -82,6 +88,21 @@ impl ExportError {
             message: message.into(),
             retry: None,
             retryable: false,
+            rejected: None,
+        }
+    }
+
+    /// The receiver took the batch but for `count` spans, which it does not want (OTLP: partial success). Sending them
+    /// again would fail again. These alone count as failed, the rest of the batch as exported.
+    ///
+    /// ```
+    /// let error = codomyrmex_core::ExportError::rejected(2, "2 spans without a name");
+    /// assert_eq!((error.rejected_spans(), error.is_retryable()), (Some(2), false));
+    /// ```
+    pub fn rejected(count: u64, message: impl Into<String>) -> Self {
+        Self {
+            rejected: Some(count),
+            ..Self::permanent(message)
         }
     }
 
@@ -91,7 +112,13 @@ impl ExportError {
             message: message.into(),
             retry: after,
             retryable: true,
+            rejected: None,
         }
+    }
+
+    /// How many spans of the batch the receiver refused, where it took the others. None: nothing of it arrived.
+    pub fn rejected_spans(&self) -> Option<u64> {
+        self.rejected
     }
 
     /// Whether sending again makes sense.

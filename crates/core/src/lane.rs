@@ -204,10 +204,14 @@ impl Lane {
             };
             state.in_flight = 0;
             state.settled += 1;
-            match &outcome {
-                Some(Ok(())) => state.exported += batch.len() as u64,
-                _ => state.dropped.export_failed += batch.len() as u64,
-            }
+            let spans = batch.len() as u64;
+            let failed = match &outcome {
+                Some(Ok(())) => 0,
+                Some(Err(error)) => error.rejected_spans().unwrap_or(spans).min(spans),
+                None => spans,
+            };
+            state.exported += spans - failed;
+            state.dropped.export_failed += failed;
             self.leave(state);
             match outcome {
                 Some(Ok(())) => {}

@@ -395,6 +395,24 @@ fn what_an_exporter_throws_is_counted_and_stays_away_from_the_application() {
 }
 
 #[test]
+fn of_a_batch_that_was_taken_in_part_only_the_rest_counts_as_failed() {
+    for delivery in DELIVERIES {
+        let (tracer, _) = reaching(delivery, |_, call| {
+            // More than there are is all there are.
+            Err(ExportError::rejected([0, 3, 9][call], "no such service"))
+        });
+        for _ in 0..3 {
+            for number in 0..5 {
+                tracer.span(&name(number)).finish();
+            }
+            tracer.flush();
+        }
+        check_books("in part", &tracer, 15, (7, 8, 0));
+        assert_eq!(tracer.stats().exporters[0].dropped.export_failed, 8);
+    }
+}
+
+#[test]
 fn an_exporter_may_panic_while_the_application_does() {
     let (tracer, log) = reaching(Delivery::InProcess, |_, _| {
         std::panic::resume_unwind(Box::new("expected"))
