@@ -197,31 +197,15 @@ impl SpanBody {
         }
         let hash = key_facts::hash(key);
         let bit = 1u64 << (hash & 63);
-        if self.end >= self.short.end || self.seen & bit != 0 || !keys.has(hash, self.short.number)
-        {
+        if self.end >= self.short.end || self.seen & bit != 0 {
             return false;
+        }
+        match keys.verdict(hash, self.short.number) {
+            Some(Verdict::Plain) => {}
+            Some(Verdict::Url) if has_no_user_info(&value) => {}
+            _ => return false,
         }
         self.write_short(bit, key, value)
-    }
-
-    /// As [`set_short`](Self::set_short), for keys whose values may be URLs, where this one has no user information.
-    #[inline(never)]
-    pub(crate) fn set_short_url(
-        &mut self,
-        keys: &PlainKeys,
-        key: &str,
-        value: AttributeValue<'_>,
-    ) -> bool {
-        if key.len() > key_facts::LONGEST {
-            return false;
-        }
-        let hash = key_facts::hash(key);
-        let bit = 1u64 << (hash & 63);
-        self.end < self.short.end
-            && self.seen & bit == 0
-            && keys.has_url(hash, self.short.number)
-            && has_no_user_info(&value)
-            && self.write_short(bit, key, value)
     }
 
     #[inline(always)]
@@ -299,7 +283,7 @@ impl SpanBody {
     #[inline]
     pub fn set(&mut self, rules: &Rules, key: &str, value: AttributeValue<'_>) {
         let keys = thread::state().keys();
-        if !self.set_short(keys, key, value) && !self.set_short_url(keys, key, value) {
+        if !self.set_short(keys, key, value) {
             thread::with_keys(|keys| self.set_long(rules, keys, key, value));
         }
     }
@@ -378,13 +362,28 @@ impl SpanBody {
 }
 
 /// Whether a value is a plain one in which no URL can have user information.
-#[inline(never)]
+#[inline(always)]
 fn has_no_user_info(value: &AttributeValue<'_>) -> bool {
     match value {
-        AttributeValue::Str(text) => !text.as_bytes().contains(&b'@'),
+        AttributeValue::Str(text) => lacks_at_sign(text.as_bytes()),
         AttributeValue::Int(_) | AttributeValue::Bool(_) | AttributeValue::Double(_) => true,
         _ => false,
     }
+}
+
+/// Whether there is no `@`: eight bytes at a time, for the texts are short.
+#[inline(never)]
+fn lacks_at_sign(text: &[u8]) -> bool {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    let (words, _) = text.as_chunks::<8>();
+    let Some(last) = text.last_chunk::<8>() else {
+        return text.iter().all(|byte| *byte != b'@');
+    };
+    let found = words.iter().chain([last]).fold(0, |found, word| {
+        let other = u64::from_le_bytes(*word) ^ (LOW * u64::from(b'@'));
+        found | (other.wrapping_sub(LOW) & !other)
+    });
+    found & (LOW << 7) == 0
 }
 
 /// `text` cut to at most `most` bytes at a character's boundary.

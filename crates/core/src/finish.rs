@@ -75,16 +75,39 @@ pub(crate) unsafe fn finish(pointer: *mut Record) {
 ///
 /// # Safety
 /// As of [`finish`], and the span is current at its place, or was until those below it ended.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn finish_current(pointer: *mut Record) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        if (*pointer).marks.is_placed_unsampled() {
+            leave_place(pointer);
+        } else {
+            finish_current_recorded(pointer);
+        }
+    }
+}
+
+/// Unsampled, with nothing to let go of: its place is free again.
+///
+/// # Safety
+/// As of [`finish_current`].
+#[inline(never)]
+unsafe fn leave_place(pointer: *const Record) {
+    // SAFETY: by this function's contract.
+    thread::state().pop(Place(unsafe { (*pointer).place }));
+}
+
+/// As [`finish_current`], for a span that is recorded, most likely.
+///
+/// # Safety
+/// As of [`finish_current`].
+#[inline(never)]
+unsafe fn finish_current_recorded(pointer: *mut Record) {
     let state = thread::state();
     // SAFETY: by this function's contract.
     unsafe {
         let place = Place((*pointer).place);
         if finish_short(state, pointer) {
-            state.pop(place);
-        } else if (*pointer).marks.unsampled_parent && (*pointer).marks.placed {
-            // Unsampled, with nothing to let go of.
             state.pop(place);
         } else {
             finish_current_otherwise(pointer, None);

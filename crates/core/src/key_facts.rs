@@ -88,15 +88,18 @@ impl PlainKeys {
         }
     }
 
+    /// What is known of the key; never [`Verdict::Secret`].
     #[inline(always)]
-    pub(crate) fn has(&self, hash: u64, rules: u32) -> bool {
-        self.entries[place(hash)] == joined(hash, rules)
-    }
-
-    /// Whether the key is known as one whose value may be a URL.
-    #[inline(always)]
-    pub(crate) fn has_url(&self, hash: u64, rules: u32) -> bool {
-        self.entries[place(hash)] == !joined(hash, rules)
+    pub(crate) fn verdict(&self, hash: u64, rules: u32) -> Option<Verdict> {
+        let entry = self.entries[place(hash)];
+        let plain = joined(hash, rules);
+        if entry == plain {
+            Some(Verdict::Plain)
+        } else if entry == !plain {
+            Some(Verdict::Url)
+        } else {
+            None
+        }
     }
 
     /// Remembers a key that is no secret's.
@@ -147,12 +150,12 @@ mod tests {
     fn what_one_set_of_rules_found_harmless_says_nothing_of_another() {
         let mut keys = PlainKeys::new();
         let hash = hash("http.method");
-        assert!(!keys.has(hash, 1));
+        assert_eq!(keys.verdict(hash, 1), None);
         keys.insert(hash, 1, Verdict::Plain);
-        assert!(keys.has(hash, 1));
-        assert!(!keys.has(hash, 2));
-        assert!(!keys.has(super::hash("http.method2"), 1));
+        assert_eq!(keys.verdict(hash, 1), Some(Verdict::Plain));
+        assert_eq!(keys.verdict(hash, 2), None);
+        assert_eq!(keys.verdict(super::hash("http.method2"), 1), None);
         keys.insert(hash, 1, Verdict::Url);
-        assert!(!keys.has(hash, 1) && keys.has_url(hash, 1));
+        assert_eq!(keys.verdict(hash, 1), Some(Verdict::Url));
     }
 }

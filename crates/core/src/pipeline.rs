@@ -38,6 +38,8 @@ pub(crate) struct Pipeline {
     pub(crate) starts_short: AtomicBool,
     /// Built-in sampler and ids and no hooks: a span can start the short way.
     pub(crate) plain: bool,
+    /// Plain, and every root is recorded.
+    pub(crate) keeps_roots: bool,
     /// Only exporters of bytes and no hooks: a span can finish the short way.
     pub(crate) direct: bool,
     pub(crate) sampler: Sampler,
@@ -103,6 +105,7 @@ impl Pipeline {
             starts_short: AtomicBool::new(plain && !plan.disabled && plan.sampler.follows_parent()),
             state: AtomicU8::new(if plan.disabled { DISABLED } else { ON }),
             plain,
+            keeps_roots: plain && plan.sampler.keeps_roots(),
             direct,
             sampler: plan.sampler,
             rules: plan.rules,

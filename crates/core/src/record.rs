@@ -103,6 +103,12 @@ impl Marks {
         unsampled_parent: true,
         ..Self::OVER
     };
+
+    /// Whether the span is one that ends by leaving its place: not sampled, and with nothing to let go of.
+    #[inline(always)]
+    pub(crate) fn is_placed_unsampled(self) -> bool {
+        self.unsampled_parent & self.placed
+    }
 }
 
 /// The memory of one open span; pooled by threads. One thread at a time touches it: the one that has the span.

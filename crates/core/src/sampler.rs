@@ -128,6 +128,11 @@ impl Sampler {
         self.parent_based
     }
 
+    /// Whether every root is sampled.
+    pub(crate) const fn keeps_roots(&self) -> bool {
+        matches!(self.root, Root::Always)
+    }
+
     /// The decision of a built-in sampler, `None` for one's own, which must see the whole input.
     ///
     /// `parent` says whether the parent is sampled; `trace_id_low` is [`TraceId::low`] of the new span's trace.

@@ -57,12 +57,6 @@ impl Handle {
     #[inline(never)]
     fn set_otherwise(self, key: &str, value: AttributeValue<'_>) {
         if let Some(record) = self.recording() {
-            if record
-                .body
-                .set_short_url(thread::state().keys(), key, value)
-            {
-                return;
-            }
             let _hold = diagnostics::hold();
             let rules = &record.pipeline.rules;
             thread::with_keys(|keys| record.body.set_long(rules, keys, key, value));
@@ -241,7 +235,7 @@ impl SpanGuard {
 }
 
 impl Drop for SpanGuard {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if !self.record.is_null() {
             // SAFETY: this guard owned the record and is gone; it is on the thread it was made on.

@@ -154,10 +154,18 @@ fn start_unsampled(
 #[inline(never)]
 fn start_current_otherwise(pipeline: &'static Pipeline, name: &str) -> *mut Record {
     let state = thread::state();
+    let at_hand = state.ring_at_hand(pipeline);
+    if let Some(ring) = at_hand
+        && pipeline.keeps_roots
+        && state.top().is_null()
+        && pipeline.is_on()
+    {
+        return start_root(state, ring, pipeline, name);
+    }
     // SAFETY: as in `local_parent`.
     let parent = unsafe { state.current().as_ref() };
     let plain = pipeline.plain && parent.is_none_or(|parent| parent.inherited.is_none());
-    let Some(ring) = state.ring_at_hand(pipeline).filter(|_| plain) else {
+    let Some(ring) = at_hand.filter(|_| plain) else {
         return enter(start_otherwise(pipeline, name));
     };
     let pointer = state.next_place(pipeline);
@@ -180,6 +188,35 @@ fn start_current_otherwise(pipeline: &'static Pipeline, name: &str) -> *mut Reco
         ring.books.unsampled.bump();
     }
     state.occupy_next(pointer);
+    pointer
+}
+
+/// As [`start_current`], for a root that is recorded whatever its ids.
+#[inline(always)]
+fn start_root(
+    state: &ThreadState,
+    ring: &Ring,
+    pipeline: &'static Pipeline,
+    name: &str,
+) -> *mut Record {
+    let pointer = state.next_place(pipeline);
+    // SAFETY: a place's own record is whole, and this thread's alone while nothing is current there.
+    let record = unsafe { &mut *pointer };
+    if !std::ptr::eq(record.ring, ring) {
+        record.adopt(pipeline, ring, state.generation());
+    }
+    record.trace_id = [state.random.next_seeded(), state.random.next_seeded()];
+    record.span_id = state.random.next_seeded();
+    record.parent_span_id = 0;
+    record.flags_and_kind = ROOT;
+    record.marks = Marks {
+        placed: true,
+        ..Marks::OPEN
+    };
+    record.body.start(name);
+    ring.books.started.bump();
+    state.occupy_next(pointer);
+    record.start = clock::ticks();
     pointer
 }
 
@@ -248,6 +285,8 @@ fn start_otherwise(pipeline: &'static Pipeline, name: &str) -> *mut Record {
 const TRACE_FLAGS: u64 = ((SAMPLED | RANDOM) as u64) << 16;
 /// An internal span with a local parent.
 const CHILD: u64 = wire::flags_and_kind(REMOTE_KNOWN, 1);
+/// A sampled internal span with random ids and no parent.
+const ROOT: u64 = wire::flags_and_kind(REMOTE_KNOWN | SAMPLED | RANDOM, 1);
 
 /// Makes a record with ids and flags an open span; the start time is the caller's to set.
 fn open(state: &ThreadState, ring: &Ring, record: &mut Record, name: &str) {
