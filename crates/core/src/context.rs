@@ -41,6 +41,9 @@ pub struct SpanContext {
 }
 
 impl SpanContext {
+    /// No span: both ids are all zero. A span that starts under it is a root.
+    pub const INVALID: SpanContext = SpanContext::new(TraceId::INVALID, SpanId::INVALID);
+
     /// A sampled context of this process, without parent, baggage and trace state.
     #[inline]
     pub const fn new(trace_id: TraceId, span_id: SpanId) -> SpanContext {
@@ -65,6 +68,19 @@ impl SpanContext {
         context.parent_span_id = parent_span_id.map(|text| texts.set_parent_span_id(text));
         context.text_ids = texts.shared();
         context
+    }
+
+    /// Makes it the context of a span of another process, and leaves nothing of what it was but the baggage.
+    #[inline]
+    pub(crate) fn become_remote(&mut self, trace_id: TraceId, span_id: SpanId, sampled: bool) {
+        self.trace_id = trace_id;
+        self.span_id = span_id;
+        self.parent_span_id = None;
+        self.sampled = sampled;
+        self.trace_state = TraceState::EMPTY;
+        self.is_remote = true;
+        self.random_trace_id = false;
+        self.text_ids = None;
     }
 
     /// The context of a new child: it shares the trace with its text, sampling, baggage and trace state.

@@ -3,12 +3,11 @@
 // pure half
 mod baggage;
 mod context;
-mod header_source;
-mod headers;
 mod ids;
 mod kind;
 mod limits;
 mod percent;
+mod propagation;
 mod redact;
 mod resource;
 mod sampler;
@@ -16,16 +15,17 @@ mod secret_words;
 mod status;
 mod text_id;
 mod trace_state;
-mod traceparent;
 pub use baggage::{
     Baggage, BaggageDecoder, BaggageEncoder, BaggageMember, EncodedBaggage, InvalidMetadata,
 };
 pub use context::{MapError, SpanContext};
-pub use header_source::HeaderSource;
-pub use headers::{HEADER_NAMES, Injected, OutgoingContext};
 pub use ids::{ParseIdError, SpanId, TraceId};
 pub use kind::{SpanKind, UnknownSpanKind};
 pub use limits::Limits;
+pub use propagation::{
+    AsVariables, BaggagePropagator, Extracted, HEADER_NAMES, HeaderSink, HeaderSource, Injected,
+    ParsePropagatorsError, Propagator, Propagators, SeedHeaders, TraceContext, TraceParentText,
+};
 pub use redact::{ParseRedactError, REDACTED, Redact};
 pub use resource::{ParseResourceError, Resource};
 pub use sampler::{

@@ -1,19 +1,10 @@
-//! Contexts in headers: W3C's `traceparent`, `tracestate` and `baggage`, and the `X-…` headers that carry ids of any text.
+//! A context in all the headers that it has: those of W3C, and the `X-…` headers that carry ids of any text.
 
-use std::borrow::Cow;
-
-use crate::percent;
-use crate::text_id::TextIds;
-use crate::traceparent::{LENGTH, TraceParent};
-use crate::{
-    Baggage, BaggageDecoder, BaggageMember, EncodedBaggage, HeaderSource, Redact, SpanContext,
-    SpanId, TraceId, TraceState,
-};
-
-/// The longest text id that a header carries, encoded, in bytes; instead of a longer one its hash is sent.
-const LONGEST_TEXT_ID: usize = 1024;
-/// More than this in `tracestate` cannot be valid: 32 entries, each with a key and a value of 256 bytes.
-const LONGEST_TRACE_STATE: usize = 32 * (256 + 256 + 8);
+use crate::propagation::propagators::Unsized;
+use crate::propagation::seed_headers::{self, SeedHeaders};
+use crate::propagation::trace_context::trace_state;
+use crate::propagation::{BaggagePropagator, HeaderSource, Injected, Propagator, TraceContext};
+use crate::{Redact, SpanContext};
 
 /// The names in the order in which [`SpanContext::to_headers`] gives them.
 pub const HEADER_NAMES: [&str; 7] = [
@@ -26,105 +17,13 @@ pub const HEADER_NAMES: [&str; 7] = [
     "tracestate",
 ];
 
-/// What goes into headers, borrowed from wherever it is kept.
-#[derive(Clone, Copy, Debug)]
-pub struct OutgoingContext<'a> {
-    /// The trace.
-    pub trace_id: TraceId,
-    /// The span.
-    pub span_id: SpanId,
-    /// The span's parent.
-    pub parent_span_id: Option<SpanId>,
-    /// The trace id's own text; see [`TraceId::from_text`].
-    pub text_trace_id: Option<&'a str>,
-    /// The span id's own text.
-    pub text_span_id: Option<&'a str>,
-    /// The parent id's own text.
-    pub text_parent_span_id: Option<&'a str>,
-    /// Whether the span is recorded.
-    pub sampled: bool,
-    /// Whether the trace id is known to be random.
-    pub random_trace_id: bool,
-    /// What travels along for tracing systems.
-    pub trace_state: &'a TraceState,
-    /// What travels along for the application.
-    pub baggage: &'a EncodedBaggage,
-}
-
-impl OutgoingContext<'_> {
-    /// Hands each header's name and value to `set`, in the order of [`HEADER_NAMES`].
-    ///
-    /// The `X-…` headers always come; `baggage` and `tracestate` where they are not empty, `traceparent` where the ids are valid.
-    /// Allocates only for a text id that must be encoded.
-    pub fn inject(&self, set: &mut dyn FnMut(&str, &str)) {
-        let [
-            trace,
-            span,
-            parent,
-            sampled,
-            baggage,
-            traceparent,
-            tracestate,
-        ] = HEADER_NAMES;
-        set(
-            trace,
-            &header_text(self.text_trace_id, self.trace_id.write_hex(&mut [0; 32])),
-        );
-        set(
-            span,
-            &header_text(self.text_span_id, self.span_id.write_hex(&mut [0; 16])),
-        );
-        match self.parent_span_id {
-            Some(id) => set(
-                parent,
-                &header_text(self.text_parent_span_id, id.write_hex(&mut [0; 16])),
-            ),
-            None => set(parent, ""),
-        }
-        set(sampled, if self.sampled { "true" } else { "false" });
-        if !self.baggage.header().is_empty() {
-            set(baggage, self.baggage.header());
-        }
-        if self.trace_id.is_valid() && self.span_id.is_valid() {
-            let parent = TraceParent {
-                trace_id: self.trace_id,
-                span_id: self.span_id,
-                sampled: self.sampled,
-                random: self.random_trace_id,
-            };
-            set(traceparent, parent.write(&mut [0; LENGTH]));
-            if !self.trace_state.is_empty() {
-                set(tracestate, self.trace_state.as_str());
-            }
-        }
-    }
-}
-
-/// A text id as a header carries it: visible ASCII, all else and the percent sign encoded.
-fn header_text<'a>(text: Option<&'a str>, hex: &'a str) -> Cow<'a, str> {
-    let Some(text) = text else {
-        return Cow::Borrowed(hex);
-    };
-    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'%';
-    if text.len() <= LONGEST_TEXT_ID && text.bytes().all(plain) {
-        return Cow::Borrowed(text);
-    }
-    let mut encoded = String::new();
-    if text.len() <= LONGEST_TEXT_ID {
-        percent::encode(text, &mut encoded, plain);
-    }
-    if encoded.is_empty() || encoded.len() > LONGEST_TEXT_ID {
-        return Cow::Borrowed(hex);
-    }
-    Cow::Owned(encoded)
-}
-
 impl SpanContext {
     /// The headers that carry this context to another process: `X-Trace-Id`, `X-Span-Id`, `X-Parent-Span-Id` (empty for a root),
     /// `X-Sampled` (`true` or `false`), `traceparent`, and `baggage` and `tracestate` where they are not empty.
     ///
-    /// Names and values hold visible ASCII and single spaces only, whatever the context holds. Baggage that is a secret by
-    /// [`Redact::standard`] is replaced; see [`inject_with`](SpanContext::inject_with).
+    /// They are these whatever propagators are chosen. Names and values hold visible ASCII and single spaces only, whatever
+    /// the context holds. Baggage that is a secret by [`Redact::standard`] is replaced; see
+    /// [`inject_with`](SpanContext::inject_with).
     pub fn to_headers(&self) -> Vec<(String, String)> {
         let mut headers = Vec::with_capacity(HEADER_NAMES.len());
         self.inject(&mut |name, value| headers.push((name.to_owned(), value.to_owned())));
@@ -138,183 +37,46 @@ impl SpanContext {
 
     /// As [`inject`](SpanContext::inject), with other rules for what in the baggage is a secret.
     pub fn inject_with(&self, redact: &Redact, set: &mut dyn FnMut(&str, &str)) -> Injected {
-        let baggage = self.baggage.encode_with(redact);
-        OutgoingContext {
-            trace_id: self.trace_id,
-            span_id: self.span_id,
-            parent_span_id: self.parent_span_id,
-            text_trace_id: self.text_trace_id(),
-            text_span_id: self.text_span_id(),
-            text_parent_span_id: self.text_parent_span_id(),
-            sampled: self.sampled,
-            random_trace_id: self.random_trace_id(),
-            trace_state: &self.trace_state,
-            baggage: &baggage,
-        }
-        .inject(set);
-        Injected {
-            baggage_dropped: baggage.dropped(),
-            baggage_redacted: baggage.redacted(),
-        }
+        let mut set = |name: &str, value: &str| set(name, value);
+        seed_headers::write(self, &mut set);
+        let injected = BaggagePropagator::inject_with(redact, self, &mut set);
+        TraceContext.inject(self, &mut set);
+        injected
     }
 
     /// The context that these headers carry, `None` where ids are missing or malformed.
     ///
-    /// A valid `traceparent` decides ids and sampling. The `X-…` headers count where there is none; beside one they restore
-    /// the texts whose hashes it carries, and the parent's id.
+    /// A valid `traceparent` decides ids and sampling; one that is repeated unchanged is valid. The `X-…` headers count where
+    /// there is none; beside one they restore the texts whose hashes it carries, and the parent's id.
     pub fn from_headers(headers: &(impl HeaderSource + ?Sized)) -> Option<SpanContext> {
         SpanContext::extract(headers).map(|(context, _)| context)
     }
 
     /// As [`from_headers`](SpanContext::from_headers), with the number of members of the baggage that were left out; see
-    /// [`Baggage::decode`].
+    /// [`Baggage::decode`](crate::Baggage::decode).
     pub fn extract(headers: &(impl HeaderSource + ?Sized)) -> Option<(SpanContext, usize)> {
-        let mut baggage = Baggage::new();
-        let (mut context, dropped) =
-            SpanContext::extract_with(headers, &mut |member| baggage.insert_decoded(member))?;
-        context.baggage = baggage;
-        Some((context, dropped))
-    }
-
-    /// As [`extract`](SpanContext::extract), handing each member of the baggage to `take` instead of keeping them. A key may
-    /// come twice; the last one counts.
-    pub fn extract_with(
-        headers: &(impl HeaderSource + ?Sized),
-        take: &mut dyn FnMut(BaggageMember<'_>),
-    ) -> Option<(SpanContext, usize)> {
-        let context = match traceparent(headers) {
-            Some(parent) => beside_traceparent(headers, parent),
-            None => without_traceparent(headers)?,
-        };
-        let mut decoder = BaggageDecoder::new();
-        headers.each("baggage", &mut |value| decoder.read(value, &mut *take));
-        Some((context, decoder.dropped()))
-    }
-}
-
-/// What did not leave with a context's headers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Injected {
-    /// Members of the baggage that did not fit within W3C's limits, or had an empty key.
-    pub baggage_dropped: usize,
-    /// Members of the baggage whose value was a secret and was replaced.
-    pub baggage_redacted: usize,
-}
-
-/// The one `traceparent`; several different ones are as good as none.
-fn traceparent(headers: &(impl HeaderSource + ?Sized)) -> Option<TraceParent> {
-    let mut found: Option<Option<TraceParent>> = None;
-    headers.each("traceparent", &mut |value| {
-        let parent = TraceParent::parse(value);
-        found = match found {
-            Some(other) if other != parent => Some(None),
-            _ => Some(parent),
-        };
-    });
-    found.flatten()
-}
-
-fn beside_traceparent(headers: &(impl HeaderSource + ?Sized), parent: TraceParent) -> SpanContext {
-    let mut texts = TextIds::default();
-    let mut same_trace = false;
-    let mut same_span = false;
-    headers.each("x-trace-id", &mut |value| {
-        let digits = &mut [0; 32];
-        same_trace |= restores(value, parent.trace_id.write_hex(digits), |text| {
-            texts.trace_id_if(text, parent.trace_id)
-        });
-    });
-    headers.each("x-span-id", &mut |value| {
-        let digits = &mut [0; 16];
-        same_span |= restores(value, parent.span_id.write_hex(digits), |text| {
-            texts.span_id_if(text, parent.span_id)
-        });
-    });
-    let mut context = SpanContext::new(parent.trace_id, parent.span_id);
-    // Somebody who does not know the `X-…` headers may have passed on those of an earlier span.
-    if same_trace && same_span {
-        headers.each("x-parent-span-id", &mut |value| {
-            let value = trimmed(value);
-            if is_acceptable(value) {
-                let id = texts.set_parent_span_id(&percent::decode(value));
-                context.parent_span_id = id.valid();
-            }
-        });
-    }
-    context.sampled = parent.sampled;
-    context.is_remote = true;
-    context.set_random_trace_id(parent.random);
-    context.trace_state = trace_state(headers);
-    context.set_text_ids(texts.shared());
-    context
-}
-
-/// Whether the header's value is these digits or, decoded or (from one who does not encode) as it stands, is accepted.
-fn restores(value: &str, digits: &str, mut accept: impl FnMut(&str) -> bool) -> bool {
-    let value = trimmed(value);
-    value == digits
-        || is_acceptable(value)
-            && (accept(&percent::decode(value)) || value.contains('%') && accept(value))
-}
-
-fn without_traceparent(headers: &(impl HeaderSource + ?Sized)) -> Option<SpanContext> {
-    let trace = only_value(headers, "x-trace-id")?;
-    let span = only_value(headers, "x-span-id")?;
-    let parent = only_value(headers, "x-parent-span-id");
-    let mut context = SpanContext::from_text(&trace, &span, parent.as_deref());
-    context.parent_span_id = context.parent_span_id.and_then(SpanId::valid);
-    context.is_remote = true;
-    headers.each("x-sampled", &mut |value| {
-        let value = trimmed(value);
-        context.sampled = !(value.eq_ignore_ascii_case("false") || value == "0");
-    });
-    context.is_valid().then_some(context)
-}
-
-/// The header's value, `None` where it is missing, malformed, or there are several different ones.
-fn only_value(headers: &(impl HeaderSource + ?Sized), name: &str) -> Option<String> {
-    let mut found: Option<String> = None;
-    let mut good = true;
-    headers.each(name, &mut |value| {
-        let value = trimmed(value);
-        good &= is_acceptable(value) && found.as_ref().is_none_or(|known| known == value);
-        if good && found.is_none() {
-            found = Some(value.to_owned());
+        let headers = Unsized(headers);
+        let mut context = SpanContext::INVALID;
+        if let Some(parent) = seed_headers::traceparent(&headers) {
+            context.become_remote(parent.trace_id, parent.span_id, parent.sampled);
+            context.set_random_trace_id(parent.random);
+            context.trace_state = trace_state(&headers);
         }
-    });
-    found.filter(|_| good)
-}
-
-fn is_acceptable(text: &str) -> bool {
-    !text.is_empty() && text.len() <= LONGEST_TEXT_ID && !percent::has_control(text)
-}
-
-fn trimmed(value: &str) -> &str {
-    value.trim_matches([' ', '\t'])
-}
-
-/// Empty where any of it is malformed, as W3C asks.
-fn trace_state(headers: &(impl HeaderSource + ?Sized)) -> TraceState {
-    let mut joined = String::new();
-    let mut too_long = false;
-    headers.each("tracestate", &mut |value| {
-        too_long |= joined.len() + value.len() > LONGEST_TRACE_STATE;
-        if !too_long {
-            if !joined.is_empty() {
-                joined.push(',');
-            }
-            joined.push_str(value);
+        SeedHeaders.extract(&mut context, &headers);
+        if !context.is_valid() {
+            return None;
         }
-    });
-    if too_long {
-        return TraceState::EMPTY;
+        let baggage = BaggagePropagator::new().extract(&mut context, &headers);
+        Some((context, baggage.baggage_dropped))
     }
-    joined.parse().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::propagation::seed_headers::LONGEST_TEXT_ID;
+    use crate::propagation::trace_context::LONGEST_TRACE_STATE;
+    use crate::{SpanId, TraceId};
 
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     const SPAN: &str = "00f067aa0ba902b7";

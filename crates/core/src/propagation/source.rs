@@ -21,6 +21,12 @@ use std::collections::{BTreeMap, HashMap};
 pub trait HeaderSource {
     /// Calls `visit` with each value of the header `name`, which is given in lower case, in the order of arrival.
     fn each(&self, name: &str, visit: &mut dyn FnMut(&str));
+
+    /// Calls `visit` with every name and value whose name begins with `prefix`, in any case: for formats that put a part of
+    /// their own into names. A source that cannot list its names, such as a closure, visits nothing.
+    fn each_beginning(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) {
+        let _ = (prefix, visit);
+    }
 }
 
 impl<F: Fn(&str, &mut dyn FnMut(&str))> HeaderSource for F {
@@ -33,11 +39,19 @@ impl<K: AsRef<str>, V: AsRef<str>> HeaderSource for [(K, V)] {
     fn each(&self, name: &str, visit: &mut dyn FnMut(&str)) {
         visit_pairs(self.iter().map(|(key, value)| (key, value)), name, visit);
     }
+
+    fn each_beginning(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) {
+        visit_beginning(self.iter().map(|(key, value)| (key, value)), prefix, visit);
+    }
 }
 
 impl<K: AsRef<str>, V: AsRef<str>, const N: usize> HeaderSource for [(K, V); N] {
     fn each(&self, name: &str, visit: &mut dyn FnMut(&str)) {
         self.as_slice().each(name, visit);
+    }
+
+    fn each_beginning(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) {
+        self.as_slice().each_beginning(prefix, visit);
     }
 }
 
@@ -45,17 +59,29 @@ impl<K: AsRef<str>, V: AsRef<str>> HeaderSource for Vec<(K, V)> {
     fn each(&self, name: &str, visit: &mut dyn FnMut(&str)) {
         self.as_slice().each(name, visit);
     }
+
+    fn each_beginning(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) {
+        self.as_slice().each_beginning(prefix, visit);
+    }
 }
 
 impl<K: AsRef<str>, V: AsRef<str>, S> HeaderSource for HashMap<K, V, S> {
     fn each(&self, name: &str, visit: &mut dyn FnMut(&str)) {
         visit_pairs(self, name, visit);
     }
+
+    fn each_beginning(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) {
+        visit_beginning(self, prefix, visit);
+    }
 }
 
 impl<K: AsRef<str>, V: AsRef<str>> HeaderSource for BTreeMap<K, V> {
     fn each(&self, name: &str, visit: &mut dyn FnMut(&str)) {
         visit_pairs(self, name, visit);
+    }
+
+    fn each_beginning(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) {
+        visit_beginning(self, prefix, visit);
     }
 }
 
@@ -69,6 +95,25 @@ fn visit_pairs<'a, K: AsRef<str> + 'a, V: AsRef<str> + 'a>(
             visit(value.as_ref());
         }
     }
+}
+
+fn visit_beginning<'a, K: AsRef<str> + 'a, V: AsRef<str> + 'a>(
+    pairs: impl IntoIterator<Item = (&'a K, &'a V)>,
+    prefix: &str,
+    visit: &mut dyn FnMut(&str, &str),
+) {
+    for (key, value) in pairs {
+        let name = key.as_ref();
+        if begins_with(name, prefix) {
+            visit(name, value.as_ref());
+        }
+    }
+}
+
+/// Whether `name` begins with `prefix`, in any case.
+pub(crate) fn begins_with(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 #[cfg(test)]
@@ -90,5 +135,28 @@ mod tests {
         assert_eq!(found(&BTreeMap::from(pairs)), ["1", "3"]);
         let owned: HashMap<String, String> = [("X-SAMPLED".to_owned(), "4".to_owned())].into();
         assert_eq!(found(&owned), ["4"]);
+    }
+
+    #[test]
+    fn names_are_found_by_their_beginning() {
+        let pairs = [
+            ("uberctx-a", "1"),
+            ("é", "2"),
+            ("Uberctx-B", "3"),
+            ("uber", "4"),
+        ];
+        let names = |source: &dyn HeaderSource| {
+            let mut names = Vec::new();
+            source.each_beginning("uberctx-", &mut |name, value| {
+                names.push(format!("{name}={value}"));
+            });
+            names.sort();
+            names
+        };
+        let expected = ["Uberctx-B=3", "uberctx-a=1"];
+        assert_eq!(names(&pairs), expected);
+        assert_eq!(names(&pairs.to_vec()), expected);
+        assert_eq!(names(&BTreeMap::from(pairs)), expected);
+        assert_eq!(names(&HashMap::from(pairs)), expected);
     }
 }
