@@ -126,16 +126,24 @@ pub mod __private;
 
 #[doc(inline)]
 pub use codomyrmex_core::{
-    AttributeValue, Baggage, Batch, ConsoleExporter, CurrentSpan, Delivery, Dropped, EndingSpan,
-    ExportError, ExporterStats, FinishedEvent, FinishedLink, FinishedSpan, FlushResult, FutureExt,
-    HeaderSource, IdGenerator, InMemoryExporter, InSpan, Limits, MapError, NullExporter,
-    ParentBased, ParseIdError, ParseRedactError, ParseResourceError, ParseSamplerError, Redact,
-    Resource, Sample, Sampler, SamplingDecision, SamplingInput, SamplingResult, Span, SpanContext,
-    SpanExporter, SpanGuard, SpanHooks, SpanId, SpanKind, SpanOptions, SpanStatus, SpanView,
-    StartedSpan, Stats, Style, TraceId, TraceState, TraceStateError, Tracer, TracerBuilder,
-    UnknownSpanKind, UnknownSpanStatus, Value, current_context, diagnostics, drawn,
-    get_current_span,
+    AsVariables, AttributeValue, Baggage, BaggagePropagator, Batch, ConsoleExporter, CurrentSpan,
+    Delivery, Dropped, EndingSpan, ExportError, ExporterStats, Extracted, FinishedEvent,
+    FinishedLink, FinishedSpan, FlushResult, FutureExt, HeaderSink, HeaderSource, IdGenerator,
+    InMemoryExporter, InSpan, Injected, Limits, MapError, NullExporter, ParentBased, ParseIdError,
+    ParsePropagatorsError, ParseRedactError, ParseResourceError, ParseSamplerError, Propagator,
+    Propagators, Redact, Resource, Sample, Sampler, SamplingDecision, SamplingInput,
+    SamplingResult, SeedHeaders, Span, SpanContext, SpanExporter, SpanGuard, SpanHooks, SpanId,
+    SpanKind, SpanOptions, SpanStatus, SpanView, StartedSpan, Stats, Style, TraceContext, TraceId,
+    TraceParentText, TraceState, TraceStateError, Tracer, TracerBuilder, UnknownSpanKind,
+    UnknownSpanStatus, Value, current_context, diagnostics, drawn, get_current_span,
 };
+
+#[cfg(feature = "otlp")]
+#[doc(inline)]
+pub use codomyrmex_otlp as otlp;
+#[cfg(feature = "otlp")]
+#[doc(inline)]
+pub use codomyrmex_otlp::OtlpExporter;
 
 /// The clock that spans read at their start and at their end.
 pub mod clock {

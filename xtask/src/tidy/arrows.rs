@@ -17,11 +17,12 @@ struct Room {
 const WIRE: &str = "codomyrmex-wire";
 const DRAW: &str = "codomyrmex-draw";
 const CORE: &str = "codomyrmex-core";
+const OTLP: &str = "codomyrmex-otlp";
 const MACROS: &str = "codomyrmex-tracing-macros";
 const TRACING: &str = "codomyrmex-tracing";
 
 /// All arrows. A new room gets a row.
-const ROOMS: [Room; 7] = [
+const ROOMS: [Room; 8] = [
     Room {
         directory: "wire",
         rooms: &[],
@@ -38,13 +39,25 @@ const ROOMS: [Room; 7] = [
         others: Some(&["getrandom", "libc", "pin-project-lite", "sha2"]),
     },
     Room {
+        directory: "otlp",
+        rooms: &[WIRE, CORE],
+        others: Some(&[
+            "bytes",
+            "http",
+            "http-body-util",
+            "hyper",
+            "hyper-util",
+            "tokio",
+        ]),
+    },
+    Room {
         directory: "macros",
         rooms: &[],
         others: Some(&["proc-macro2", "quote", "syn"]),
     },
     Room {
         directory: "tracing",
-        rooms: &[CORE, MACROS],
+        rooms: &[CORE, OTLP, MACROS],
         others: Some(&[]),
     },
     Room {

@@ -1,0 +1,130 @@
+//! An exporter to be configured.
+
+use std::time::Duration;
+
+use crate::endpoint::{Endpoint, Wanted};
+use crate::error::ConfigError;
+use crate::exporter::OtlpExporter;
+use crate::headers::Headers;
+use crate::protocol::{Compression, Protocol};
+use crate::settings::Settings;
+
+/// The longest export where nothing else is asked for.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The most bytes of a request (a limit of the OTLP specification).
+const MAX_REQUEST: usize = 64 << 20;
+
+/// Protocol, address, headers and the rest of an [`OtlpExporter`] to be.
+///
+/// Without a call of its methods spans go to a Collector on this machine: `http://localhost:4318/v1/traces`.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct OtlpExporterBuilder {
+    protocol: Protocol,
+    endpoint: Wanted,
+    insecure: bool,
+    headers: Headers,
+    timeout: Duration,
+    compression: Compression,
+    max_request_bytes: usize,
+    /// The first mistake, told by `build`.
+    mistake: Option<ConfigError>,
+}
+
+impl OtlpExporterBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            protocol: Protocol::default(),
+            endpoint: Wanted::Default,
+            insecure: false,
+            headers: Headers::default(),
+            timeout: TIMEOUT,
+            compression: Compression::default(),
+            max_request_bytes: MAX_REQUEST,
+            mistake: None,
+        }
+    }
+
+    /// [`Protocol::HttpProtobuf`] by default.
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// The URL that requests go to, as it stands; only where it has no path at all (`http://host:port`), HTTP's
+    /// `/v1/traces` is added. gRPC takes scheme, host and port of it, and also `host:port` alone (see
+    /// [`insecure`](Self::insecure)).
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Wanted::Exact(url.into());
+        self
+    }
+
+    /// A URL for all signals: over HTTP, `/v1/traces` is appended to whatever path it has.
+    pub fn base_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Wanted::Base(url.into());
+        self
+    }
+
+    /// Whether a gRPC endpoint without a scheme is spoken to without TLS. Where there is a scheme, that decides.
+    pub fn insecure(mut self, insecure: bool) -> Self {
+        self.insecure = insecure;
+        self
+    }
+
+    /// A header of each request; the last value of a name counts. Its value appears in no error, log, or `Debug`.
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        if let Err(mistake) = self.headers.set(name.as_ref(), value.as_ref()) {
+            self.mistake.get_or_insert(mistake);
+        }
+        self
+    }
+
+    /// The longest that the export of a batch takes, with all its retries: 10 seconds by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// [`Compression::None`] by default.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// The most bytes of a request before it is compressed: 64 MiB by default. A larger batch goes as several requests; a
+    /// span that is larger alone is not sent, and counted.
+    pub fn max_request_bytes(mut self, bytes: usize) -> Self {
+        self.max_request_bytes = bytes;
+        self
+    }
+
+    /// The exporter. Nothing is sent or connected yet.
+    ///
+    /// # Errors
+    ///
+    /// Where an option makes no sense; the error says which one.
+    pub fn build(self) -> Result<OtlpExporter, ConfigError> {
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        if self.timeout.is_zero() {
+            return Err(ConfigError::Limit { option: "timeout" });
+        }
+        if self.max_request_bytes == 0 {
+            return Err(ConfigError::Limit {
+                option: "limit of bytes in a request",
+            });
+        }
+        if self.protocol != Protocol::HttpProtobuf {
+            return Err(ConfigError::NotCompiledIn { feature: "grpc" });
+        }
+        Ok(OtlpExporter::of(Settings {
+            endpoint: Endpoint::new(&self.endpoint, self.protocol, self.insecure)?,
+            protocol: self.protocol,
+            headers: self.headers,
+            timeout: self.timeout,
+            compression: self.compression,
+            max_request_bytes: self.max_request_bytes,
+        }))
+    }
+}

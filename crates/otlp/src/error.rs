@@ -1,0 +1,47 @@
+//! What can be wrong with an exporter's settings.
+
+use std::fmt;
+
+/// Settings that make no exporter. The text is one line that says what to do; it shows no header's value and no key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The endpoint is no URL that spans can be sent to.
+    Endpoint {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A header has a name or a value that HTTP does not allow.
+    Header {
+        /// The header's name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A time or a size makes no sense.
+    Limit {
+        /// Which option.
+        option: &'static str,
+    },
+    /// What was asked for is not compiled in.
+    NotCompiledIn {
+        /// The feature of the package that has it.
+        feature: &'static str,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoint { reason } => write!(f, "the OTLP endpoint {reason}"),
+            Self::Header { name, reason } => write!(f, "the OTLP header {name:?} {reason}"),
+            Self::Limit { option } => write!(f, "the OTLP {option} must be more than zero"),
+            Self::NotCompiledIn { feature } => write!(
+                f,
+                "this OTLP protocol is not compiled in: build with the feature {feature:?}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,40 @@
+//! The OTLP exporter: spans to a Collector, or to whatever else takes OTLP.
+//!
+//! ```no_run
+//! use codomyrmex_core::Tracer;
+//! use codomyrmex_otlp::OtlpExporter;
+//!
+//! let exporter = OtlpExporter::builder()
+//!     .endpoint("https://collector.example:4318/v1/traces")
+//!     .header("authorization", "Bearer …")
+//!     .build()?;
+//! let tracer = Tracer::builder("shop").exporter(exporter).build();
+//! tracer.span("checkout").finish();
+//! # Ok::<(), codomyrmex_otlp::ConfigError>(())
+//! ```
+//!
+//! A batch's bytes are handed through: a request is the batch's resource and scope, then its spans as they were encoded
+//! when they finished. All input and output runs on the exporter's own thread, in a runtime that lives there alone and
+//! is made anew in a forked child, so it needs no runtime of the program's and disturbs none.
+#![forbid(unsafe_code)]
+#![allow(dead_code)]
+
+mod builder;
+mod connection;
+mod deliver;
+mod endpoint;
+mod error;
+mod exporter;
+mod failure;
+mod headers;
+mod http;
+mod link;
+mod process;
+mod protocol;
+mod request;
+mod settings;
+
+pub use builder::OtlpExporterBuilder;
+pub use error::ConfigError;
+pub use exporter::OtlpExporter;
+pub use protocol::{Compression, ParseProtocolError, Protocol};
