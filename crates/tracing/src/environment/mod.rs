@@ -1,0 +1,35 @@
+//! The environment's variables, and what they mean for a tracer. This is the only place that reads them.
+//!
+//! A variable `OTEL_<X>` means what OpenTelemetry's specification says; `CODOMYRMEX_<X>` means the same and wins over
+//! it. An empty variable is an unset one. Words may be written in any case. What cannot be understood is ignored, and
+//! reported through [`codomyrmex_core::diagnostics`].
+//!
+//! | `CODOMYRMEX_…` or `OTEL_…` | meaning | in code |
+//! |---|---|---|
+//! | `SDK_DISABLED` | `true`: nothing is recorded | [`TracerBuilder::disabled`] |
+//! | `SERVICE_NAME` | `service.name` of the resource; wins over the next and over a tracer's name | [`Tracer::builder`](crate::Tracer::builder) |
+//! | `RESOURCE_ATTRIBUTES` | `key=value,key=value`, percent-encoded | [`TracerBuilder::resource`] |
+//! | `TRACES_EXPORTER` | `console`, `null` or `none`; a list with commas for several | [`TracerBuilder::exporter`] |
+//! | `TRACES_SAMPLER`, `TRACES_SAMPLER_ARG` | see [`Sampler::parse`] | [`TracerBuilder::sampler`] |
+//! | `SPAN_ATTRIBUTE_COUNT_LIMIT`, else `ATTRIBUTE_COUNT_LIMIT` | [`Limits::attributes`] | [`TracerBuilder::limits`] |
+//! | `SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `ATTRIBUTE_VALUE_LENGTH_LIMIT` | [`Limits::attribute_value_length`] | |
+//! | `SPAN_EVENT_COUNT_LIMIT`, `SPAN_LINK_COUNT_LIMIT` | [`Limits::events`], [`Limits::links`] | |
+//! | `EVENT_ATTRIBUTE_COUNT_LIMIT`, `LINK_ATTRIBUTE_COUNT_LIMIT` | [`Limits::attributes_per_event`], [`Limits::attributes_per_link`] | |
+//! | `BSP_SCHEDULE_DELAY` | milliseconds after which exporters get what there is | [`TracerBuilder::flush_interval`] |
+//!
+//! Without a counterpart of OpenTelemetry's:
+//!
+//! | variable | meaning | in code |
+//! |---|---|---|
+//! | `CODOMYRMEX_REDACT` | see [`Redact`] | [`TracerBuilder::redact`] |
+//! | `CODOMYRMEX_QUEUE_BYTES` | the most bytes of finished spans that wait for exporters | [`TracerBuilder::queue_bytes`] |
+
+mod exporters;
+mod names;
+mod reader;
+mod settings;
+mod snapshot;
+
+pub use exporters::ExporterChoice;
+pub use settings::Settings;
+pub use snapshot::Environment;

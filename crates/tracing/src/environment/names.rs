@@ -1,0 +1,81 @@
+//! The names of the variables, and what is said of names that are none.
+
+pub(super) const OWN: &str = "CODOMYRMEX_";
+pub(super) const STANDARD: &str = "OTEL_";
+
+/// Variables that are read under both prefixes.
+const SHARED: [&str; 15] = [
+    "SDK_DISABLED",
+    "SERVICE_NAME",
+    "RESOURCE_ATTRIBUTES",
+    "TRACES_EXPORTER",
+    "TRACES_SAMPLER",
+    "TRACES_SAMPLER_ARG",
+    "SPAN_ATTRIBUTE_COUNT_LIMIT",
+    "ATTRIBUTE_COUNT_LIMIT",
+    "SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "SPAN_EVENT_COUNT_LIMIT",
+    "SPAN_LINK_COUNT_LIMIT",
+    "EVENT_ATTRIBUTE_COUNT_LIMIT",
+    "LINK_ATTRIBUTE_COUNT_LIMIT",
+    "BSP_SCHEDULE_DELAY",
+];
+
+/// Variables that only exist with our prefix.
+pub(super) const OURS: [&str; 2] = ["REDACT", "QUEUE_BYTES"];
+
+/// Beginnings of names that OpenTelemetry knows and that mean nothing here yet.
+const LATER: [&str; 7] = [
+    "BSP_EXPORT_TIMEOUT",
+    "BSP_MAX_QUEUE_SIZE",
+    "BSP_MAX_EXPORT_BATCH_SIZE",
+    "EXPORTER_OTLP_",
+    "EXPORTER_ZIPKIN_",
+    "LOG_LEVEL",
+    "PROPAGATORS",
+];
+
+/// What there is to say of a variable with our prefix, which is not part of `name`; None where it is known.
+pub(super) fn unknown(name: &str) -> Option<String> {
+    if known().any(|known| known == name) {
+        return None;
+    }
+    if LATER.iter().any(|later| name.starts_with(later)) {
+        return Some(format!("{OWN}{name} has no effect in this version"));
+    }
+    Some(match nearest(name) {
+        Some(nearest) => format!("{OWN}{name} is unknown: did you mean {OWN}{nearest}?"),
+        None => format!("{OWN}{name} is unknown"),
+    })
+}
+
+fn known() -> impl Iterator<Item = &'static str> {
+    SHARED.iter().chain(&OURS).copied()
+}
+
+/// The known name that differs from this one in the fewest letters, if those are few.
+fn nearest(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_uppercase();
+    let allowed = (name.len() / 3).max(2);
+    known()
+        .map(|known| (edit_distance(&name, known), known))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// How many bytes have to be inserted, removed or replaced to make `to` of `from` (Levenshtein).
+fn edit_distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, from_byte) in from.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to_byte) in to.bytes().enumerate() {
+            let replaced = diagonal + usize::from(from_byte != to_byte);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}

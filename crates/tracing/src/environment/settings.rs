@@ -1,0 +1,143 @@
+//! What the variables mean for a tracer.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use codomyrmex_core::diagnostics::{self, Kind};
+use codomyrmex_core::{Limits, Redact, Resource, Sampler, Tracer, TracerBuilder};
+
+use super::exporters::ExporterChoice;
+use super::reader::{Reader, parse_bool};
+use super::snapshot::Environment;
+
+impl Environment {
+    /// What the variables mean.
+    pub fn settings(&self) -> Settings {
+        let mut reader = Reader {
+            environment: self,
+            warnings: Vec::new(),
+        };
+        let limits = reader.limits();
+        let resource = reader.resource();
+        let settings = Settings {
+            disabled: reader.parsed("SDK_DISABLED", parse_bool).unwrap_or(false),
+            service_name: reader
+                .first("SERVICE_NAME")
+                .map(|(_, value)| value.to_owned())
+                .or_else(|| resource.service_name().map(str::to_owned)),
+            resource,
+            exporters: reader.exporters(),
+            sampler: reader.sampler(),
+            limits,
+            redact: reader.redact(),
+            flush_interval: reader
+                .number("BSP_SCHEDULE_DELAY")
+                .map(Duration::from_millis),
+            queue_bytes: reader.number("QUEUE_BYTES"),
+            warnings: Vec::new(),
+        };
+        reader.unknown();
+        Settings {
+            warnings: reader.warnings,
+            ..settings
+        }
+    }
+}
+
+/// What the environment says about tracers. `None` where it says nothing.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Nothing is recorded.
+    pub disabled: bool,
+    /// The resource's `service.name`, from `SERVICE_NAME` or from `RESOURCE_ATTRIBUTES`.
+    pub service_name: Option<String>,
+    /// The resource's other attributes.
+    pub resource: Resource,
+    /// Where spans go; empty for `none`.
+    pub exporters: Option<Vec<ExporterChoice>>,
+    /// Which traces are recorded.
+    pub sampler: Option<Sampler>,
+    /// The limits, with the defaults where the environment says nothing.
+    pub limits: Limits,
+    /// What is redacted.
+    pub redact: Option<Redact>,
+    /// How long finished spans wait at most for the rest of their batch.
+    pub flush_interval: Option<Duration>,
+    /// The most bytes of finished spans that wait for exporters.
+    pub queue_bytes: Option<usize>,
+    /// What could not be understood, a line each.
+    pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// The builder of a tracer of this name with everything that the environment says but the exporters.
+    ///
+    /// The name is that of the instrumentation scope, and the service's where the environment has none. What the builder is told afterwards wins over the environment.
+    ///
+    /// ```
+    /// use codomyrmex_tracing::environment::Environment;
+    ///
+    /// let settings = Environment::from_pairs([("CODOMYRMEX_SDK_DISABLED", "true")]).settings();
+    /// let tracer = settings.builder("shop").build();
+    /// tracer.span("checkout").finish();
+    /// assert_eq!(tracer.stats().recorded, 0);
+    /// ```
+    pub fn builder(&self, name: &str) -> TracerBuilder {
+        let service_name = self.service_name.as_deref().unwrap_or(name);
+        let mut builder = Tracer::builder(service_name)
+            .scope(name, "", "")
+            .resource(self.resource.clone())
+            .limits(self.limits)
+            .disabled(self.disabled);
+        if let Some(sampler) = &self.sampler {
+            builder = builder.sampler(sampler.clone());
+        }
+        if let Some(redact) = &self.redact {
+            builder = builder.redact(redact.clone());
+        }
+        if let Some(interval) = self.flush_interval {
+            builder = builder.flush_interval(interval);
+        }
+        if let Some(bytes) = self.queue_bytes {
+            builder = builder.queue_bytes(bytes);
+        }
+        builder
+    }
+
+    /// Adds the exporters that the environment names, if it names any.
+    ///
+    /// ```
+    /// use codomyrmex_tracing::environment::Environment;
+    ///
+    /// let settings = Environment::from_pairs([("OTEL_TRACES_EXPORTER", "null")]).settings();
+    /// let tracer = settings.add_exporters(settings.builder("shop")).build();
+    /// assert_eq!(tracer.stats().exporters[0].name, "null");
+    /// ```
+    pub fn add_exporters(&self, builder: TracerBuilder) -> TracerBuilder {
+        match &self.exporters {
+            None => builder,
+            // Whoever says `none` need not be told that spans go nowhere.
+            Some(chosen) => chosen
+                .iter()
+                .fold(builder.without_exporter_notice(), |builder, exporter| {
+                    exporter.add_to(builder)
+                }),
+        }
+    }
+
+    /// Hands every warning to the diagnostics hook that has not been there yet.
+    pub fn report(&self) {
+        static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        for warning in &self.warnings {
+            let is_new = SAID
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(warning.clone());
+            if is_new {
+                diagnostics::report(Kind::Configuration, warning);
+            }
+        }
+    }
+}
