@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from driver.figures import Figure, Ratio, Table, ratio
 from driver.python_side import PythonRun
 from driver.rust_side import PROFILES, RustRun
+from driver.sink import Delivery
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,34 @@ def rust_verdicts(run: RustRun) -> Iterator[Verdict]:
         yield at_least("start-up added to a binary", found, "fastrace", 20)
     if run.memory:
         yield from memory_verdicts(run)
+    if "stalled" in run.table:
+        found = pair(run.table, "stalled", "stalled", "codomyrmex")
+        yield at_most("child span while the exporter is stalled", found, "one with an exporter that takes all", 1.03)
+    if "wire" in run.wire:
+        yield from wire_verdicts(run.wire["wire"], {"otel": 12})
+    if "flat" in run.wire:
+        yield from flat_verdicts(run.wire["flat"])
+
+
+def wire_verdicts(wire: dict[str, Delivery], goals: dict[str, float]) -> Iterator[Verdict]:
+    ours = wire["codomyrmex"]
+    for peer, goal in goals.items():
+        what = "CPU a span, 3 attributes, over OTLP/HTTP to another process"
+        yield at_least(what, [wire[peer].cpu, ours.cpu], peer, goal)
+    yield exactly("of these, lost", ours.lost, 0)
+
+
+def flat_verdicts(flat: dict[str, Delivery]) -> Iterator[Verdict]:
+    ours, otel = flat["codomyrmex"], flat["otel"]
+    # Nanoseconds a delivered span, so that more a second is less.
+    more = ratio(otel.wall, ours.wall)
+    what = "two threads flat out, spans delivered a second"
+    yield Verdict(what, more, "× opentelemetry-otlp's", "≥ 8 ×", more.median >= 8)
+    yield exactly("of these, lost and not counted", ours.lost - (ours.counted or 0), 0)
+
+
+def exactly(what: str, value: int, goal: int) -> Verdict:
+    return Verdict(what, Ratio(value, value), "spans", str(goal), value == goal)
 
 
 def memory_verdicts(run: RustRun) -> Iterator[Verdict]:
@@ -122,3 +151,5 @@ def python_verdicts(run: PythonRun) -> Iterator[Verdict]:
     if "import" in run.imports:
         found = pair(run.imports, "import", "opentelemetry-sdk", "codomyrmex")
         yield at_least("import over bare Python", found, "opentelemetry-sdk with its HTTP exporter", 6)
+    if run.wire:
+        yield from wire_verdicts(run.wire, {"opentelemetry-sdk": 45, "ddtrace": 10})

@@ -9,8 +9,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from driver import rust_side
 from driver.figures import Table
 from driver.plan import Plan, say
+from driver.sink import Delivery, deliveries
 from driver.turns import launch, take_turns
 
 PEERS = {
@@ -42,6 +44,11 @@ IMPORTS = {
     ),
     "ddtrace": "from ddtrace.trace import tracer",
 }
+SENDERS = {
+    "codomyrmex": "codomyrmex_tracing",
+    "opentelemetry-sdk": "opentelemetry_sdk",
+    "ddtrace": "ddtrace_tracer",
+}
 OPTIMISED = Path("/usr/bin/python3")
 FACTS = """
 import json, platform, sys, sysconfig
@@ -67,6 +74,8 @@ class PythonRun:
     table: Table = field(default_factory=dict)
     # Milliseconds above a bare interpreter.
     imports: Table = field(default_factory=dict)
+    # By peer: what became of spans that were sent to a sink in another process.
+    wire: dict[str, Delivery] = field(default_factory=dict)
     # Why there are no figures.
     failure: str = ""
 
@@ -161,4 +170,9 @@ def run(plan: Plan, facts: dict, venv: Path) -> PythonRun:
         say(f"  {name}: import")
         commands = {peer: [python, "-c", code] for peer, code in IMPORTS.items()}
         result.imports["import"] = launch(plan, commands, "bare", surroundings)
+    if plan.wants("wire"):
+        say(f"  {name}: wire")
+        program = plan.here / "python" / "to_sink.py"
+        senders = {peer: [python, program, module] for peer, module in SENDERS.items()}
+        result.wire = deliveries(plan, rust_side.sink(plan), senders, working)
     return result

@@ -8,6 +8,7 @@ from driver.figures import Figure, Table, ratio
 from driver.goals import Verdict
 from driver.python_side import PythonRun
 from driver.rust_side import PROFILES, RustRun
+from driver.sink import Delivery
 
 RUST_NAMES = {
     "floor": "two clock reads",
@@ -159,7 +160,36 @@ def rust_parts(run: RustRun) -> list[str]:
             "(spans of all runs, memory of the median run).\n",
             table(("", "peak memory above idle", "spans", "lost", "what it says it lost"), rows),
         ]
+    if "wire" in run.wire:
+        parts += [
+            "200,000 spans with 3 attributes over OTLP/HTTP to a sink in another process; CPU time of the sending process "
+            "alone, to the end of the last request.\n",
+            deliveries(run.wire["wire"], RUST_NAMES),
+        ]
+    if "flat" in run.wire:
+        parts += [
+            "Two threads flat out for two seconds into that sink, default queues, two cores, the sink included.\n",
+            deliveries(run.wire["flat"], RUST_NAMES),
+        ]
     return parts
+
+
+def deliveries(rows: dict[str, Delivery], names: dict[str, str]) -> str:
+    """A row for each peer that sent spans to the sink."""
+    ours = rows["codomyrmex"].cpu
+    cells = [
+        (
+            names[peer],
+            cell(row.cpu, ours, "ns"),
+            f"{row.per_second:,.0f}",
+            f"{row.created:,}",
+            f"{row.lost:,} ({row.lost / max(row.created, 1):.1%})",
+            "nothing" if row.counted is None else f"{row.counted:,}",
+        )
+        for peer, row in rows.items()
+    ]
+    head = ("", "CPU a span, times ours", "delivered a second", "spans", "lost", "what it says it lost")
+    return table(head, cells)
 
 
 def without_paths(arguments: str) -> str:
@@ -185,5 +215,11 @@ def python_parts(run: PythonRun) -> list[str]:
         parts += [
             "Import over bare Python, times ours; in brackets ms, least / median.\n",
             comparison(run.imports, {"import": "import"}, peers, "codomyrmex", "ms"),
+        ]
+    if run.wire:
+        parts += [
+            "200,000 spans with 3 attributes to a sink in another process (OTLP/HTTP; ddtrace: its agent's protocol); CPU "
+            "time of the sending process alone, to the end of the last request.\n",
+            deliveries(run.wire, PYTHON_NAMES),
         ]
     return parts

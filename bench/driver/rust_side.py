@@ -9,11 +9,13 @@ from statistics import median
 
 from driver.figures import Table
 from driver.plan import Plan, say
+from driver.sink import Delivery, deliveries
 from driver.turns import launch, take_turns
 
 PEERS = ("floor", "codomyrmex", "tracy", "fastrace", "otel", "tracing-otel")
 CASES = ("child", "attributes", "root", "unsampled", "disabled", "async", "cpu", "cpu-attributes")
 PROFILES = {"lto": "fat LTO, one codegen unit", "release": "cargo's default release profile"}
+SENDERS = ("codomyrmex", "otel")
 INSTRUCTION_CASES = ("child", "attributes", "root", "unsampled", "disabled", "async")
 
 
@@ -39,6 +41,8 @@ class RustRun:
     # Milliseconds above the floor's process.
     startup: Table = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
+    # By case, then by peer: what became of spans that were sent to a sink in another process.
+    wire: dict[str, dict[str, Delivery]] = field(default_factory=dict)
 
 
 def build(plan: Plan, profile: str) -> Path:
@@ -46,6 +50,13 @@ def build(plan: Plan, profile: str) -> Path:
     subprocess.run(["cargo", "build", "--profile", profile], cwd=plan.here, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", plan.here / "target"))
     return (plan.here / target / profile).resolve()
+
+
+def sink(plan: Plan) -> Path:
+    """The sink alone, which needs no peer."""
+    subprocess.run(["cargo", "build", "--release", "--bin", "bench-sink"], cwd=plan.here, check=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", plan.here / "target"))
+    return (plan.here / target / "release" / "bench-sink").resolve()
 
 
 def measure(plan: Plan, profiles: list[str]) -> tuple[RustRun, ...]:
@@ -69,6 +80,16 @@ def run(plan: Plan, profile: str, binaries: Path) -> RustRun:
         say(f"  rust {profile}: memory")
         for peer in ("codomyrmex", "fastrace", "otel", "tracing-otel"):
             result.memory[peer] = memory(plan, [binaries / f"bench-{peer}", "memory"])
+    if plan.wants("stalled"):
+        say(f"  rust {profile}: stalled")
+        ours = binaries / "bench-codomyrmex"
+        stalled = {"codomyrmex": [ours, "child"], "stalled": [ours, "stalled"]}
+        result.table["stalled"] = take_turns(plan, stalled, may_lose=True)
+    for case, arguments in (("wire", "all"), ("flat", "flat")):
+        if plan.wants(case):
+            say(f"  rust {profile}: {case}")
+            senders = {peer: [binaries / f"bench-wire-{peer}", arguments] for peer in SENDERS}
+            result.wire[case] = deliveries(plan, binaries / "bench-sink", senders, pinned=case == "wire")
     return result
 
 

@@ -21,6 +21,8 @@ pub enum Case {
     Cpu,
     /// The same with the three attributes.
     CpuAttributes,
+    /// As [`Case::Child`], with an exporter that never returns.
+    Stalled,
     /// Two threads flat out for two seconds with default queues: memory and lost spans.
     Memory,
     /// Set up a tracer, record one span, leave.
@@ -45,7 +47,7 @@ impl Case {
     pub fn section(self) -> Section {
         let (operations, exported) = match self {
             Case::Child | Case::Attributes => (CHILDREN, CHILDREN + 1),
-            Case::Unsampled | Case::Disabled => (CHILDREN, 0),
+            Case::Unsampled | Case::Disabled | Case::Stalled => (CHILDREN, 0),
             Case::Root => (ROOTS, ROOTS),
             Case::Async => (FUTURES, FUTURES + 1),
             Case::Cpu | Case::CpuAttributes => (TRACES * (CHILDREN + 1), TRACES * (CHILDREN + 1)),
@@ -58,7 +60,7 @@ impl Case {
         }
     }
 
-    const ALL: [(&'static str, Case); 11] = [
+    const ALL: [(&'static str, Case); 12] = [
         ("child", Case::Child),
         ("attributes", Case::Attributes),
         ("root", Case::Root),
@@ -67,6 +69,7 @@ impl Case {
         ("async", Case::Async),
         ("cpu", Case::Cpu),
         ("cpu-attributes", Case::CpuAttributes),
+        ("stalled", Case::Stalled),
         ("memory", Case::Memory),
         ("startup", Case::Startup),
         ("linked", Case::Linked),

@@ -10,5 +10,6 @@ pub mod encode;
 pub mod load;
 pub mod poll;
 pub mod serve;
+pub mod wire;
 
 pub use case::Case;

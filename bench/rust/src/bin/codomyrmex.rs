@@ -7,7 +7,9 @@ use codomyrmex_bench::case::{CHILDREN, Case, FUTURES, QUEUE, ROOTS, TRACES};
 use codomyrmex_bench::poll::{TwoPolls, to_the_end};
 use codomyrmex_bench::serve::Exported;
 use codomyrmex_bench::{load, serve};
-use codomyrmex_core::{FutureExt, NullExporter, Sampler, Tracer};
+use codomyrmex_core::{
+    Batch, Delivery, ExportError, FutureExt, NullExporter, Sampler, SpanExporter, Tracer,
+};
 
 /// Bytes of a span with three attributes, rounded up: queues are given in bytes here, in spans elsewhere.
 const SPAN_BYTES: usize = 256;
@@ -21,6 +23,28 @@ fn tracer(case: Case, exporter: &NullExporter) -> Tracer {
         _ => builder.queue_bytes(QUEUE * SPAN_BYTES),
     };
     builder.build()
+}
+
+/// Never returns from its first batch, and so takes no other.
+struct Stalled;
+
+impl SpanExporter for Stalled {
+    fn export(&self, _batch: &Batch) -> Result<(), ExportError> {
+        loop {
+            std::thread::park();
+        }
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::Background
+    }
+}
+
+fn stalled_tracer() -> Tracer {
+    Tracer::builder("shop")
+        .exporter(Stalled)
+        .queue_bytes(QUEUE * SPAN_BYTES)
+        .build()
 }
 
 #[inline]
@@ -114,6 +138,14 @@ fn main() {
                 case.section(),
                 || (0..TRACES).for_each(|_| attributes()),
                 settle,
+            );
+        }
+        Case::Stalled => {
+            let tracer = stalled_tracer();
+            serve::thread(
+                case.section(),
+                || below_root(&tracer, CHILDREN, plain),
+                Exported::default,
             );
         }
         Case::Memory => load::run(case.section().exported, attributes, settle, counted),

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use codomyrmex_bench::case::{CHILDREN, Case, FUTURES, QUEUE, ROOTS, TRACES};
+use codomyrmex_bench::case::{CHILDREN, Case, FUTURES, QUEUE, ROOTS, TRACES, not_offered};
 use codomyrmex_bench::encode::{EncodingExporter, Totals};
 use codomyrmex_bench::poll::{TwoPolls, to_the_end};
 use codomyrmex_bench::serve::Exported;
@@ -125,6 +125,7 @@ fn main() {
             root();
             std::process::exit(0);
         }
+        Case::Stalled => not_offered(),
         Case::Disabled | Case::Linked => unreachable!("served above"),
     }
 }
