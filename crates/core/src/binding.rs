@@ -167,7 +167,7 @@ pub fn begin_with(
 }
 
 /// Counts a finished span, and takes it to the exporters of bytes if there are any. Gives whether the tracer still was on;
-/// if not the span is counted as dropped by shutdown.
+/// if not the span is counted as dropped by shutdown. What the tail says was dropped comes to what the body dropped.
 #[inline]
 pub fn emit(tracer: &Tracer, head: &SpanHead, body: &SpanBody, tail: &SpanTail<'_>) -> bool {
     let pipeline = tracer.pipeline();
@@ -189,11 +189,11 @@ pub fn emit(tracer: &Tracer, head: &SpanHead, body: &SpanBody, tail: &SpanTail<'
                 pipeline.after_append(appended, ring, field);
             }
         } else {
-            let (dropped_attributes, dropped_events, dropped_links) = body.dropped();
+            let (attributes, events, links) = body.dropped();
             let tail = SpanTail {
-                dropped_attributes,
-                dropped_events,
-                dropped_links,
+                dropped_attributes: tail.dropped_attributes.saturating_add(attributes),
+                dropped_events: tail.dropped_events.saturating_add(events),
+                dropped_links: tail.dropped_links.saturating_add(links),
                 ..*tail
             };
             pipeline.deliver(ring, encode_field(head, body.bytes(), &tail));

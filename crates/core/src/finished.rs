@@ -27,9 +27,9 @@ pub struct FinishedSpan {
     pub status_message: String,
     /// Start, nanoseconds since the Unix epoch.
     pub start_ns: u64,
-    /// End, nanoseconds since the Unix epoch.
+    /// End, nanoseconds since the Unix epoch; 0 where it has none.
     pub end_ns: u64,
-    /// The service that recorded it.
+    /// The service that recorded it; empty where none is known.
     pub service_name: Arc<str>,
     /// Attributes in the order in which they were set.
     pub attributes: Vec<(String, Value)>,
@@ -115,20 +115,31 @@ impl FinishedSpan {
     }
 
     /// The seed's dictionary: name, ids, kind, status, status_message, start_time and end_time (seconds since the Unix
-    /// epoch), duration_ms, attributes, events (each with name, timestamp, attributes). As pairs, in this order.
+    /// epoch), duration_ms, attributes, events (each with name, timestamp, attributes). As pairs, in this order. Without an
+    /// end there is no duration, without a service no `service.name`.
     pub fn to_map(&self) -> Vec<(String, Value)> {
         let text = |text: &str| Value::Str(text.to_owned());
         // Whole and fraction apart: as one float the nanoseconds would be rounded to hundreds.
         let seconds = |ns: u64| {
             Value::Double((ns / 1_000_000_000) as f64 + (ns % 1_000_000_000) as f64 / 1e9)
         };
-        let mut attributes = vec![("service.name".to_owned(), text(&self.service_name))];
+        let mut attributes = Vec::with_capacity(self.attributes.len() + 1);
+        if !self.service_name.is_empty() {
+            attributes.push(("service.name".to_owned(), text(&self.service_name)));
+        }
         attributes.extend(
             self.attributes
                 .iter()
                 .filter(|(key, _)| key != "service.name")
                 .cloned(),
         );
+        let ended = |value| {
+            if self.end_ns == 0 {
+                Value::Empty
+            } else {
+                value
+            }
+        };
         let events = self.events.iter().map(|event| {
             Value::Map(vec![
                 ("name".to_owned(), text(&event.name)),
@@ -152,8 +163,8 @@ impl FinishedSpan {
             ("status", text(self.status.as_str())),
             ("status_message", text(&self.status_message)),
             ("start_time", seconds(self.start_ns)),
-            ("end_time", seconds(self.end_ns)),
-            ("duration_ms", Value::Double(self.duration_ms())),
+            ("end_time", ended(seconds(self.end_ns))),
+            ("duration_ms", ended(Value::Double(self.duration_ms()))),
             ("attributes", Value::Map(attributes)),
             ("events", Value::Array(events.collect())),
         ]

@@ -83,7 +83,8 @@ impl Rules {
         }
     }
 
-    pub(crate) fn count_truncated(&self) {
+    /// Counts a value that was cut under these rules.
+    pub fn count_truncated(&self) {
         if self.truncated.fetch_add(1, Ordering::Relaxed) == 0 {
             diagnostics::report(
                 Kind::Limit,
@@ -93,7 +94,12 @@ impl Rules {
     }
 
     pub(crate) fn count_dropped(&self) {
-        if self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+        self.count_over_limit(1);
+    }
+
+    /// Counts attributes, events and links that went beyond the limits of their span elsewhere under these rules.
+    pub fn count_over_limit(&self, count: u64) {
+        if count > 0 && self.dropped.fetch_add(count, Ordering::Relaxed) == 0 {
             diagnostics::report(
                 Kind::Limit,
                 "a span has more attributes, events or links than its limits allow (see stats().over_limit)",

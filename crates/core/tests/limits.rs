@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use codomyrmex_core::{
     Delivery, FinishedSpan, InMemoryExporter, Limits, SpanContext, SpanId, Stats, TraceId, Tracer,
-    Value,
+    Value, binding,
 };
+use codomyrmex_wire::{SpanHead, SpanTail};
 use watched::Watched;
 
 /// One span under these limits, and the counts that go along in its bytes (attributes, events, links).
@@ -225,4 +226,58 @@ fn limits_hold_the_same_whichever_way_attributes_come() {
         let expected: Vec<_> = (0..20).map(|n| format!("key.number.{n}")).collect();
         assert_eq!(keys(&span.attributes), expected);
     }
+}
+
+#[test]
+fn what_a_binding_dropped_itself_goes_along_with_what_the_body_dropped() {
+    let counts = Arc::new(Mutex::new((0, 0, 0)));
+    let encoded = Watched::new(Delivery::Background).doing({
+        let counts = counts.clone();
+        move |batch| {
+            for span in batch.spans() {
+                *counts.lock().unwrap() = (
+                    span.dropped_attributes(),
+                    span.dropped_events(),
+                    span.dropped_links(),
+                );
+            }
+            Ok(())
+        }
+    });
+    let limits = Limits {
+        attributes: 1,
+        ..Limits::default()
+    };
+    let tracer = Tracer::builder("shop")
+        .exporter(encoded)
+        .limits(limits)
+        .build();
+    let begun = binding::begin(&tracer, None).unwrap();
+    let rules = binding::rules(&tracer);
+    let mut body = binding::SpanBody::new();
+    body.adopt(rules);
+    body.start("a");
+    body.set(rules, "kept", 1.into());
+    body.set(rules, "over", 2.into());
+    let head = SpanHead {
+        trace_id: begun.trace_id,
+        span_id: begun.span_id,
+        parent_span_id: 0,
+        kind: 1,
+        status: 0,
+        flags: begun.flags,
+        start_ns: 1,
+        end_ns: 2,
+    };
+    let tail = SpanTail {
+        dropped_attributes: 10,
+        dropped_events: 20,
+        dropped_links: 30,
+        ..SpanTail::default()
+    };
+    rules.count_over_limit(60);
+    assert!(binding::emit(&tracer, &head, &body, &tail));
+    tracer.flush();
+    assert_eq!(*counts.lock().unwrap(), (11, 20, 30));
+    assert_eq!(tracer.stats().over_limit, 61);
 }

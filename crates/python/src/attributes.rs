@@ -6,8 +6,9 @@ use pyo3::ffi::{self, PyObject};
 
 use crate::hot;
 use crate::module::state;
-use crate::span::{Pair, SpanObject};
+use crate::span::{Pair, Rare, SpanObject};
 use crate::text;
+use crate::tracer::Tracer;
 
 /// Counts a call that had no effect: it came after finish, or with nonsense.
 #[cold]
@@ -22,6 +23,44 @@ pub(crate) fn ignored(span: &SpanObject) {
 pub(crate) fn dropped(span: &SpanObject) {
     let count = &span.make_rare().dropped_attributes;
     count.set(count.get().saturating_add(1));
+}
+
+/// Drops what a span was made with: it turned out not to be recorded.
+///
+/// # Safety
+/// The thread is attached.
+#[inline(always)]
+pub(crate) unsafe fn forget(span: &SpanObject) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        span.clear_pairs();
+        if !span.attributes.is_empty() || span.rare().is_some() {
+            forget_rare(span);
+        }
+    }
+}
+
+#[cold]
+unsafe fn forget_rare(span: &SpanObject) {
+    // SAFETY: as promised by the caller of `forget`.
+    unsafe {
+        span.attributes.clear();
+        if let Some(rare) = span.rare() {
+            rare.forget();
+        }
+    }
+}
+
+/// Takes what a span's limits left no room for into the books.
+#[cold]
+pub(crate) fn count_over_limit(rare: &Rare, tracer: &Tracer) {
+    let dropped = [
+        &rare.dropped_attributes,
+        &rare.dropped_events,
+        &rare.dropped_links,
+    ];
+    let count = dropped.map(|count| u64::from(count.get())).iter().sum();
+    tracer.engine().rules().count_over_limit(count);
 }
 
 /// `str(object)`, whatever it takes; owned.

@@ -1,36 +1,44 @@
 //! What ConsoleExporter prints, as text; Python writes it to its standard output.
 
-use codomyrmex_core::{FinishedSpan, drawn};
+use codomyrmex_core::{FinishedSpan, Limits, drawn};
 use pyo3::prelude::*;
 
-use crate::finished::{Secrets, finished};
+use crate::finished::{Shown, finished};
 use crate::settings;
 use crate::span::SpanObject;
 
-/// The spans without their secrets, by the rules of each one's tracer, or the environment's for a span made by hand.
+/// The spans as they are shown, by the rules of each one's tracer, or the environment's for a span made by hand.
 fn read(spans: &Bound<'_, PyAny>) -> PyResult<Vec<FinishedSpan>> {
     let mut read = Vec::new();
     for span in spans.try_iter()? {
         let span = span?;
-        read.push(match SpanObject::of(&span).and_then(SpanObject::tracer) {
-            Some(tracer) => {
-                let rules = tracer.engine().rules();
-                finished(
-                    &span,
-                    Some(&Secrets {
-                        redact: &rules.redact,
-                        count: &|| rules.count_redacted(),
-                    }),
-                )
-            }
-            None => finished(
-                &span,
-                Some(&Secrets {
-                    redact: settings::default_redact(),
-                    count: &|| {},
-                }),
-            ),
-        }?);
+        let rules = SpanObject::of(&span)
+            .and_then(SpanObject::tracer)
+            .map(|tracer| tracer.engine().rules());
+        let shown = match rules {
+            Some(rules) => Shown {
+                redact: &rules.redact,
+                limits: &rules.limits,
+                rules: Some(rules),
+            },
+            None => Shown {
+                redact: settings::default_redact(),
+                limits: &Limits::DEFAULT,
+                rules: None,
+            },
+        };
+        read.push(finished(&span, Some(&shown))?);
+    }
+    Ok(read)
+}
+
+/// The spans as they are drawn: one without an end has no length.
+fn read_to_draw(spans: &Bound<'_, PyAny>) -> PyResult<Vec<FinishedSpan>> {
+    let mut read = read(spans)?;
+    for span in &mut read {
+        if span.end_ns == 0 {
+            span.end_ns = span.start_ns;
+        }
     }
     Ok(read)
 }
@@ -59,7 +67,7 @@ pub(crate) fn tree_text(spans: &Bound<'_, PyAny>, width: usize, color: bool) -> 
         color,
         ..codomyrmex_draw::Style::default()
     };
-    Ok(codomyrmex_draw::tree(&drawn(&read(spans)?), &style))
+    Ok(codomyrmex_draw::tree(&drawn(&read_to_draw(spans)?), &style))
 }
 
 /// Spans as a drawing without times, for tests, with the values of some attributes.
@@ -67,5 +75,8 @@ pub(crate) fn tree_text(spans: &Bound<'_, PyAny>, width: usize, color: bool) -> 
 #[pyo3(signature = (spans, attributes = Vec::new()))]
 pub(crate) fn shape_text(spans: &Bound<'_, PyAny>, attributes: Vec<String>) -> PyResult<String> {
     let names: Vec<&str> = attributes.iter().map(String::as_str).collect();
-    Ok(codomyrmex_draw::shape(&drawn(&read(spans)?), &names))
+    Ok(codomyrmex_draw::shape(
+        &drawn(&read_to_draw(spans)?),
+        &names,
+    ))
 }

@@ -134,7 +134,7 @@ fn emit_rare(span: &SpanObject, tracer: &Tracer, mut head: SpanHead, body: &mut 
             head.trace_id = core.trace_id.to_words();
             head.span_id = core.span_id.to_word();
             head.parent_span_id = core.parent_span_id.map_or(0, |id| id.to_word());
-            binding::text_id_attributes(&core, &mut |key, text| body.set(rules, key, text.into()));
+            binding::text_id_attributes(&core, &mut |key, text| body.set_text_id(key, text));
             core.trace_state.as_str().clone_into(&mut trace_state);
         }
         let mut message = String::new();
@@ -155,13 +155,10 @@ fn emit_rare(span: &SpanObject, tracer: &Tracer, mut head: SpanHead, body: &mut 
             ]
             .map(std::cell::Cell::get);
         }
-        if dropped[0] > 0 {
-            body.count_dropped_attributes(rules, dropped[0]);
-        }
         let tail = SpanTail {
             trace_state: &trace_state,
             status_message: &message,
-            dropped_attributes: 0,
+            dropped_attributes: dropped[0],
             dropped_events: dropped[1],
             dropped_links: dropped[2],
         };

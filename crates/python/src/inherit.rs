@@ -61,17 +61,15 @@ fn begin_under(span: &SpanObject, tracer: &Tracer, parent: &Bound<'_, PyAny>) ->
         .context
         .get(py)
         .and_then(|context| context.cast_into::<SpanContext>().ok());
-    if let Ok(mut child) = parent
+    let mut child = parent
         .borrow()
-        .child(py, span.span_id.get(), span.is_sampled())
-    {
-        // A sampler may have chosen another trace state.
-        if let Some(chosen) = chosen {
-            child.take_state(chosen.borrow().state(py));
-        }
-        if let Ok(child) = Bound::new(py, child) {
-            span.context.store(child.into_any());
-        }
+        .child(py, span.span_id.get(), span.is_sampled());
+    // A sampler may have chosen another trace state.
+    if let Some(chosen) = chosen {
+        child.take_state(chosen.borrow().state(py));
+    }
+    if let Ok(child) = Bound::new(py, child) {
+        span.context.store(child.into_any());
     }
     Some(())
 }

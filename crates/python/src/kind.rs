@@ -37,11 +37,15 @@ pub(crate) unsafe fn number_of_status(value: *mut PyObject) -> Option<u8> {
     text.parse::<SpanStatus>().ok().map(SpanStatus::otlp)
 }
 
-/// Sets a new span's kind; what is no kind is ignored.
+/// Sets a new span's kind; None is INTERNAL, and what else is no kind is ignored.
 ///
 /// # Safety
 /// The thread is attached; `value` is alive.
 pub(crate) unsafe fn set(span: &SpanObject, value: *mut PyObject) {
+    // SAFETY: as promised by the caller.
+    if value == unsafe { ffi::Py_None() } {
+        return;
+    }
     // SAFETY: as promised by the caller.
     match unsafe { number_of_kind(value) } {
         Some(number) => span.kind.set(number),

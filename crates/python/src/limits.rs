@@ -39,31 +39,37 @@ impl Limits {
         Self { core }
     }
 
+    /// Attributes of a span.
     #[getter]
     fn attributes(&self) -> u32 {
         self.core.attributes
     }
 
+    /// Events of a span.
     #[getter]
     fn events(&self) -> u32 {
         self.core.events
     }
 
+    /// Links of a span.
     #[getter]
     fn links(&self) -> u32 {
         self.core.links
     }
 
+    /// Attributes of one event.
     #[getter]
     fn attributes_per_event(&self) -> u32 {
         self.core.attributes_per_event
     }
 
+    /// Attributes of one link.
     #[getter]
     fn attributes_per_link(&self) -> u32 {
         self.core.attributes_per_link
     }
 
+    /// The longest text of a value in characters; None is any length.
     #[getter]
     fn attribute_value_length(&self) -> Option<u32> {
         self.core.attribute_value_length

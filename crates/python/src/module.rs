@@ -231,7 +231,7 @@ fn add_hot_method(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
         ml_name: c"span".as_ptr(),
         ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: crate::hot::span_method },
         ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
-        ml_doc: c"A span for a with block or a function: span(name, kind=INTERNAL, attributes=None, **attributes)".as_ptr(),
+        ml_doc: c"span($self, /, name, kind=None, attributes=None, **more)\n--\n\nA span that begins with its `with` block, or with each call of the function that it decorates.\n\nA kind of None is INTERNAL. Every keyword but `kind` is an attribute, also one that is called `attributes`, and `name` where a position gives the name.".as_ptr(),
     }));
     // SAFETY: the definition is never freed; the descriptor checks its receiver's class.
     let method = unsafe {

@@ -1,9 +1,11 @@
 //! Starts that are not plain: a sampler of the user's own, and a tracer that is switched off.
 
 use codomyrmex_core::binding::{self, Begun};
-use codomyrmex_core::{SpanContext, SpanId, SpanKind, TraceId};
+use codomyrmex_core::{SpanContext, SpanId, SpanKind, TraceId, Value};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
 
+use crate::attributes;
 use crate::convert;
 use crate::engine::{self, Parent};
 use crate::span::{OPEN, SpanObject};
@@ -22,7 +24,7 @@ pub(crate) fn pass_through(span: &SpanObject, parent: Option<Parent>) {
     }
     span.phase.set(OPEN);
     // SAFETY: spans begin with the thread attached.
-    unsafe { span.clear_pairs() };
+    unsafe { attributes::forget(span) };
 }
 
 /// Asks a sampler that wants to see name, kind and attributes.
@@ -40,18 +42,8 @@ pub(crate) fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Parent>) 
         });
         // SAFETY: attached; the name is owned by the span.
         let name = unsafe { text::lossy(span.name.as_ptr()) }.into_owned();
-        let mut initial = Vec::new();
-        for at in 0..usize::from(span.pair_count.get()) {
-            let pair = span.pair(at);
-            // SAFETY: the pair owns both.
-            let (key, value) = unsafe {
-                (
-                    Bound::from_borrowed_ptr(py, pair.key),
-                    Bound::from_borrowed_ptr(py, pair.value),
-                )
-            };
-            initial.push((convert::text(&key), convert::value(&value)));
-        }
+        let initial = initial(py, span, tracer);
+        let links = links(py, span);
         let kind = SpanKind::from_otlp(span.kind.get());
         let (begun, decision) = binding::begin_with(
             tracer.engine().tracer(),
@@ -59,14 +51,14 @@ pub(crate) fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Parent>) 
             &name,
             kind,
             &initial,
-            &[],
+            &links,
         );
         if begun.sampled {
             for (key, value) in &decision.attributes {
                 if let Ok(value) = crate::convert::to_python(py, value) {
                     let key = pyo3::types::PyString::new(py, key);
                     // SAFETY: attached; key and value are owned here.
-                    unsafe { crate::hot::set_pair(span, key.as_ptr(), value.as_ptr()) };
+                    unsafe { crate::hot::adopt(span, key.as_ptr(), value.as_ptr()) };
                 }
             }
         }
@@ -85,4 +77,53 @@ pub(crate) fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Parent>) 
         }
         begun
     })
+}
+
+/// The attributes that a span is made with.
+fn initial(py: Python<'_>, span: &SpanObject, tracer: &Tracer) -> Vec<(String, Value)> {
+    if let Some(dict) = span.attributes.get(py) {
+        let Ok(dict) = dict.cast_into::<PyDict>() else {
+            return Vec::new();
+        };
+        let mut initial = convert::attributes(&dict);
+        // The service's name stands in every dict, and was not given to this span.
+        // SAFETY: attached; the tracer owns its name.
+        let service = unsafe { text::lossy(tracer.service_name_ptr()) };
+        initial.retain(|(key, value)| key != "service.name" || value.as_str() != Some(&*service));
+        return initial;
+    }
+    let mut initial = Vec::new();
+    let mut at = 0;
+    // The `str` of a value may set attributes.
+    while at < usize::from(span.pair_count.get()) {
+        let pair = span.pair(at);
+        // SAFETY: the pair owns both.
+        let (key, value) = unsafe {
+            (
+                Bound::from_borrowed_ptr(py, pair.key),
+                Bound::from_borrowed_ptr(py, pair.value),
+            )
+        };
+        initial.push((convert::text(&key), convert::value(&value)));
+        at += 1;
+    }
+    initial
+}
+
+/// The contexts of the links that a span is made with.
+fn links(py: Python<'_>, span: &SpanObject) -> Vec<SpanContext> {
+    let list = span.rare().and_then(|rare| rare.links.get(py));
+    let Some(Ok(list)) = list.map(|list| list.cast_into::<PyList>()) else {
+        return Vec::new();
+    };
+    let contexts = list.iter().filter_map(|link| {
+        let link = link.cast_into::<PyTuple>().ok()?;
+        let context = link
+            .get_item(0)
+            .ok()?
+            .cast_into::<SpanContextObject>()
+            .ok()?;
+        Some(context.borrow().to_core(py))
+    });
+    contexts.collect()
 }

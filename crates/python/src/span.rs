@@ -135,6 +135,22 @@ impl Rare {
         }
     }
 
+    /// Drops events and links: the span turned out not to be recorded.
+    ///
+    /// # Safety
+    /// The thread is attached.
+    pub(crate) unsafe fn forget(&self) {
+        // SAFETY: as promised by the caller; events own their references.
+        unsafe {
+            self.event_list.clear();
+            self.links.clear();
+            for event in self.events.take() {
+                ffi::Py_XDECREF(event.name);
+                ffi::Py_XDECREF(event.attributes);
+            }
+        }
+    }
+
     fn slots(&self) -> [&Slot; 7] {
         [
             &self.start_value,
@@ -429,12 +445,9 @@ unsafe fn give_up(span: &SpanObject) {
 unsafe fn clear_rare(rare: &Rare) {
     // SAFETY: called with the thread attached; slots and events own their references.
     unsafe {
+        rare.forget();
         for slot in rare.slots() {
             slot.clear();
-        }
-        for event in rare.events.take() {
-            ffi::Py_XDECREF(event.name);
-            ffi::Py_XDECREF(event.attributes);
         }
     }
 }

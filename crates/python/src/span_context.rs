@@ -168,29 +168,18 @@ impl SpanContext {
     }
 
     /// The context of a child with this id. It shares the ids' own texts, and has baggage of its own to change.
-    pub(crate) fn child(&self, py: Python<'_>, span_id: u64, sampled: bool) -> PyResult<Self> {
-        let baggage = self.baggage.bind(py);
-        let baggage = match baggage.cast::<PyDict>() {
-            Ok(dict) => dict.copy()?,
-            Err(_) => {
-                let copy = PyDict::new(py);
-                for (key, value) in baggage::read(baggage).iter() {
-                    copy.set_item(key, value)?;
-                }
-                copy
-            }
-        };
-        Ok(Self {
+    pub(crate) fn child(&self, py: Python<'_>, span_id: u64, sampled: bool) -> Self {
+        Self {
             trace_id: self.trace_id.clone_ref(py),
             span_id: hex_span(py, span_id),
             parent_span_id: self.span_id.clone_ref(py),
             sampled: truth(py, sampled),
-            baggage: baggage.into_any().unbind(),
+            baggage: baggage::own(self.baggage.bind(py)).into_any().unbind(),
             trace_state: self.trace_state.clone_ref(py),
             is_remote: false,
             words: self.words.map(|(trace_id, _)| (trace_id, span_id)),
             random: self.random,
-        })
+        }
     }
 
     fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
@@ -239,6 +228,7 @@ impl SpanContext {
         }
     }
 
+    /// The id of the whole trace: 32 hexadecimal digits, or any text.
     #[getter]
     fn trace_id(&self, py: Python<'_>) -> Py<PyAny> {
         self.trace_id.clone_ref(py)
@@ -250,6 +240,7 @@ impl SpanContext {
         self.trace_id = value;
     }
 
+    /// The id of the span: 16 hexadecimal digits, or any text.
     #[getter]
     fn span_id(&self, py: Python<'_>) -> Py<PyAny> {
         self.span_id.clone_ref(py)
@@ -261,6 +252,7 @@ impl SpanContext {
         self.span_id = value;
     }
 
+    /// The id of the parent's span; None for a root.
     #[getter]
     fn parent_span_id(&self, py: Python<'_>) -> Py<PyAny> {
         self.parent_span_id.clone_ref(py)
@@ -272,6 +264,7 @@ impl SpanContext {
         self.parent_span_id = value;
     }
 
+    /// Whether the trace is recorded.
     #[getter]
     fn sampled(&self, py: Python<'_>) -> Py<PyAny> {
         self.sampled.clone_ref(py)
@@ -329,9 +322,10 @@ impl SpanContext {
         dict.set_item("parent_span_id", &self.parent_span_id)?;
         dict.set_item("sampled", &self.sampled)?;
         let baggage = self.baggage.bind(py);
-        match baggage.cast::<PyDict>() {
-            Ok(baggage) => dict.set_item("baggage", baggage.copy()?)?,
-            Err(_) => dict.set_item("baggage", baggage)?,
+        if baggage.is_instance_of::<PyDict>() {
+            dict.set_item("baggage", baggage::own(baggage))?;
+        } else {
+            dict.set_item("baggage", baggage)?;
         }
         Ok(dict)
     }

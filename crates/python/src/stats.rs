@@ -150,6 +150,7 @@ impl ExporterStats {
         self.core.queued
     }
 
+    /// The exporter's class, or the name that an exporter of bytes gives itself.
     #[getter]
     fn name(&self) -> &str {
         &self.core.name

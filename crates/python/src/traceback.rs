@@ -2,10 +2,13 @@
 //!
 //! It reads like Python's own, without the source lines: those would be read from files.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
+use pyo3::exceptions::PyBaseException;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::convert;
 use crate::module::state;
@@ -17,6 +20,14 @@ const FRAMES: usize = 128;
 const CHAIN: usize = 16;
 /// The longest message, bytes.
 const MESSAGE: usize = 64 << 10;
+/// So deep may groups of exceptions stand in each other.
+const DEPTH: usize = 8;
+/// So many sub-exceptions of one group are written.
+const WIDTH: usize = 16;
+/// So many of all groups together.
+const MEMBERS: usize = 64;
+/// No further one is begun behind so many bytes of them.
+const BYTES: usize = 512 << 10;
 
 const CAUSE: &str = "\nThe above exception was the direct cause of the following exception:\n\n";
 const CONTEXT: &str = "\nDuring handling of the above exception, another exception occurred:\n\n";
@@ -34,28 +45,94 @@ pub(crate) fn type_name(exception: &Bound<'_, PyAny>) -> String {
     }
 }
 
-/// The whole text: causes first, as Python does.
+/// The whole text: causes first, as Python does, and behind a group its sub-exceptions.
 pub(crate) fn write(exception: &Bound<'_, PyAny>) -> String {
-    let mut chain = vec![(exception.clone(), "")];
-    while chain.len() < CHAIN {
-        let Some((last, _)) = chain.last() else { break };
-        let Some((earlier, relation)) = cause(last) else {
-            break;
-        };
-        if chain.iter().any(|(seen, _)| seen.is(&earlier)) {
-            break;
-        }
-        if let Some((_, before)) = chain.last_mut() {
-            *before = relation;
-        }
-        chain.push((earlier, ""));
-    }
     let mut out = String::new();
-    for (exception, relation) in chain.iter().rev() {
-        out.push_str(relation);
-        write_one(&mut out, exception);
-    }
+    Writing::default().write_chain(&mut out, exception, 0);
     out
+}
+
+/// What has been written of one exception and all that hangs on it.
+#[derive(Default)]
+struct Writing {
+    /// The addresses of the exceptions so far: they may refer to each other in circles.
+    seen: HashSet<usize>,
+    /// So many sub-exceptions so far.
+    members: usize,
+    /// Bytes of the sub-exceptions' texts so far.
+    bytes: usize,
+}
+
+impl Writing {
+    fn write_chain(&mut self, out: &mut String, exception: &Bound<'_, PyAny>, depth: usize) {
+        self.seen.insert(exception.as_ptr().addr());
+        let mut chain = vec![(exception.clone(), "")];
+        while chain.len() < CHAIN {
+            let Some((last, _)) = chain.last() else { break };
+            let Some((earlier, relation)) = cause(last) else {
+                break;
+            };
+            if !self.seen.insert(earlier.as_ptr().addr()) {
+                break;
+            }
+            if let Some((_, before)) = chain.last_mut() {
+                *before = relation;
+            }
+            chain.push((earlier, ""));
+        }
+        for (exception, relation) in chain.iter().rev() {
+            out.push_str(relation);
+            write_one(out, exception);
+            self.write_members(out, exception, depth);
+        }
+    }
+
+    /// The sub-exceptions of a group, each with its own stack and causes.
+    fn write_members(&mut self, out: &mut String, group: &Bound<'_, PyAny>, depth: usize) {
+        let Some(members) = members(group) else {
+            return;
+        };
+        let count = members.len();
+        let mut shown = 0;
+        for member in members.iter().take(WIDTH) {
+            if depth >= DEPTH || self.members >= MEMBERS || self.bytes >= BYTES {
+                break;
+            }
+            shown += 1;
+            self.members += 1;
+            let mut text = String::new();
+            if self.seen.contains(&member.as_ptr().addr()) {
+                write_message(&mut text, &member);
+            } else {
+                self.write_chain(&mut text, &member, depth + 1);
+            }
+            self.bytes += text.len();
+            let _ = writeln!(
+                out,
+                "  +---------------- {shown} of {count} ----------------"
+            );
+            for line in text.lines() {
+                let _ = writeln!(out, "  | {line}");
+            }
+        }
+        if shown < count {
+            let _ = writeln!(out, "  + [{} sub-exceptions left out]", count - shown);
+        }
+        out.push_str("  +----------------------------------------\n");
+    }
+}
+
+/// The sub-exceptions of a group: of `ExceptionGroup`, of its backport, and of whatever else has them as `exceptions`.
+fn members<'py>(exception: &Bound<'py, PyAny>) -> Option<Bound<'py, PyTuple>> {
+    let members = exception
+        .getattr(pyo3::intern!(exception.py(), "exceptions"))
+        .ok()?
+        .cast_into::<PyTuple>()
+        .ok()?;
+    let all = members
+        .iter()
+        .all(|member| member.is_instance_of::<PyBaseException>());
+    (all && !members.is_empty()).then_some(members)
 }
 
 /// What an exception came of, and the words between them.
@@ -93,6 +170,12 @@ fn write_one(out: &mut String, exception: &Bound<'_, PyAny>) {
             }
         }
     }
+    write_message(out, exception);
+    write_notes(out, exception);
+}
+
+/// The last line of an exception: its type and its message.
+fn write_message(out: &mut String, exception: &Bound<'_, PyAny>) {
     out.push_str(&type_name(exception));
     let message = convert::text(exception);
     if !message.is_empty() {
@@ -104,7 +187,6 @@ fn write_one(out: &mut String, exception: &Bound<'_, PyAny>) {
         out.push_str(&message[..end]);
     }
     out.push('\n');
-    write_notes(out, exception);
 }
 
 /// `add_note()` of Python 3.11 and later.

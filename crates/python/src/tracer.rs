@@ -149,7 +149,7 @@ fn ready<'a>(slf: &'a Bound<'_, Tracer>) -> PyResult<&'a Tracer> {
 #[pymethods]
 impl Tracer {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(service_name='default', exporter=None, *, sampler=None, resource=None, limits=None, batch_size=10, flush_interval=None, redact=None, hooks=None)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self {
             core: OnceLock::new(),
@@ -210,11 +210,13 @@ impl Tracer {
         crate::module::state().watch(slf.as_any())
     }
 
+    /// The service that its spans name.
     #[getter]
     fn service_name<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         Ok(ready(slf)?.core().service_name.get(slf.py()))
     }
 
+    /// Where its finished spans go; None where that is nowhere, or to an exporter that the environment names.
     #[getter]
     fn exporter<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         Ok(ready(slf)?.core().exporter.get(slf.py()))
@@ -250,6 +252,9 @@ impl Tracer {
             if let Some(attributes) = attributes {
                 attributes::take_mapping(span, attributes.as_ptr());
             }
+            if let Some(links) = links {
+                crate::links::add_all(&made, &links);
+            }
             match &parent {
                 _ if root => hot::begin(span, tracer, None),
                 Some(parent) => match SpanObject::of(parent) {
@@ -261,9 +266,6 @@ impl Tracer {
             if let Some(start) = start_time.and_then(|time| convert::time_ns(&time)) {
                 span.start.set(start);
                 span.raise(START_IS_NS);
-            }
-            if let Some(links) = links {
-                crate::links::add_all(&made, &links);
             }
             if tracer.has_hooks() {
                 let over = match parent {

@@ -5,7 +5,7 @@ use pyo3::ffi::{self, PyObject};
 use crate::engine::{self, Parent};
 use crate::span::{COUNTED, END_IS_NS, ENTERED, OPEN, PENDING, RECORDING, SpanObject};
 use crate::tracer::Tracer;
-use crate::{current, exception, hot, inherit, sampling};
+use crate::{attributes, current, exception, hot, inherit, sampling};
 
 pub(super) unsafe extern "C" fn enter(object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: CPython calls this with a Span.
@@ -159,6 +159,6 @@ pub(crate) unsafe fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Pa
         span.start.set(engine::ticks());
     } else {
         // SAFETY: as promised by the caller.
-        unsafe { span.clear_pairs() };
+        unsafe { attributes::forget(span) };
     }
 }

@@ -57,6 +57,9 @@ pub(crate) unsafe fn finish(span: &SpanObject) {
         }
         span.phase.set(FINISHED);
         span.lower(COUNTED);
+        if let Some(rare) = span.rare() {
+            attributes::count_over_limit(rare, tracer);
+        }
         let on = if tracer.wants_bytes() {
             crate::encode::emit(span, tracer)
         } else {

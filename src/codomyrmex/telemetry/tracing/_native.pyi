@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
+from inspect import Signature
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, TypeVar, final, overload
 
@@ -20,6 +21,7 @@ class SpanContext:
 
     __match_args__: ClassVar[tuple[str, ...]]
     __dataclass_fields__: ClassVar[dict[str, Any]]
+    __signature__: ClassVar[Signature]
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
     trace_id: str
@@ -35,10 +37,10 @@ class SpanContext:
         trace_id: str,
         span_id: str,
         parent_span_id: str | None = None,
-        sampled: bool | None = None,
-        baggage: dict[str, str] | None = None,
+        sampled: bool = True,
+        baggage: dict[str, str] = {},
         *,
-        trace_state: str | None = None,
+        trace_state: str = "",
         is_remote: bool = False,
     ) -> Self: ...
     @property
@@ -58,6 +60,7 @@ class Span:
 
     __match_args__: ClassVar[tuple[str, ...]]
     __dataclass_fields__: ClassVar[dict[str, Any]]
+    __signature__: ClassVar[Signature]
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
     name: str
@@ -260,13 +263,15 @@ class Tracer:
     def span(
         self,
         name: str,
-        kind: SpanKind = ...,
+        kind: SpanKind | None = None,
         attributes: Mapping[str, Any] | None = None,
         /,
         **more: Any,
     ) -> Span: ...
     @overload
-    def span(self, *, name: str, kind: SpanKind = ..., **more: Any) -> Span: ...
+    def span(
+        self, *, name: str, kind: SpanKind | None = None, attributes: Any = None, **more: Any
+    ) -> Span: ...
     def start_span(
         self,
         name: str,

@@ -117,5 +117,8 @@ def _write(text: str) -> None:
 class NullExporter(_native.NullExporter, SpanExporter):
     """Takes encoded spans, counts and drops them: for benchmarks. A tracer that has it encodes its spans."""
 
+    def __init__(self) -> None:
+        """Take nothing, and start at zero."""
+
     def export(self, spans: list[Span]) -> None:
         """Nothing: a tracer hands over bytes."""

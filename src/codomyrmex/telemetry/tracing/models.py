@@ -64,8 +64,54 @@ class _Fields:
 _REQUIRED = object()
 
 
-def _like_a_dataclass(native: Any, /, **fields: tuple[str, Any]) -> None:
+class _Now:
+    """Stands in a signature for the time of the call."""
+
+    def __repr__(self) -> str:
+        return "<now>"
+
+
+class _Signature:
+    """`__signature__` of a native class, made when somebody asks: `inspect` is not imported at start."""
+
+    def __init__(self, native: Any, fields: dict[str, tuple[str, Any]], options: dict[str, Any]) -> None:
+        self._native = native
+        self._fields = fields
+        self._options = options
+
+    def __get__(self, instance: object, owner: Any) -> Any:
+        native = self._native
+        if (
+            instance is not None
+            or owner.__init__ is not native.__init__
+            or owner.__new__ is not native.__new__
+        ):
+            # A subclass may be made in another way, and an instance is called in another.
+            raise AttributeError("__signature__")
+        from inspect import Parameter, Signature
+
+        def default(value: Any) -> Any:
+            if value is _REQUIRED:
+                return Parameter.empty
+            if isinstance(value, type):
+                return _Now() if value is float else value()
+            return value
+
+        return Signature(
+            [
+                Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=default(value))
+                for name, (_, value) in self._fields.items()
+            ]
+            + [
+                Parameter(name, Parameter.KEYWORD_ONLY, default=value)
+                for name, value in self._options.items()
+            ]
+        )
+
+
+def _like_a_dataclass(native: Any, options: dict[str, Any], /, **fields: tuple[str, Any]) -> None:
     native.__dataclass_fields__ = _Fields(**fields)
+    native.__signature__ = _Signature(native, fields, options)
     type.__setattr__(native, "__match_args__", tuple(fields))
 
     def replace(self: Any, /, **changes: Any) -> Any:
@@ -77,6 +123,7 @@ def _like_a_dataclass(native: Any, /, **fields: tuple[str, Any]) -> None:
 
 _like_a_dataclass(
     SpanContext,
+    {"trace_state": "", "is_remote": False},
     trace_id=("str", _REQUIRED),
     span_id=("str", _REQUIRED),
     parent_span_id=("str | None", None),
@@ -85,6 +132,7 @@ _like_a_dataclass(
 )
 _like_a_dataclass(
     Span,
+    {},
     name=("str", _REQUIRED),
     context=("SpanContext", _REQUIRED),
     kind=("SpanKind", SpanKind.INTERNAL),

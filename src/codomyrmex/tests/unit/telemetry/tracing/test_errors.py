@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
@@ -150,3 +151,86 @@ def test_an_exception_whose_str_raises(tracer):
         raise Odd
     assert span.status is SpanStatus.ERROR
     assert "Odd" in span.status_message
+
+
+class Group(Exception):
+    """As the backport of ExceptionGroup has it."""
+
+    def __init__(self, message, exceptions):
+        super().__init__(message)
+        self.exceptions = tuple(exceptions)
+
+
+def raised(error, cause=None):
+    try:
+        raise error from cause
+    except Exception as caught:
+        return caught
+
+
+groups = [Group]
+if sys.version_info >= (3, 11):
+    groups.append(ExceptionGroup)  # noqa: F821
+
+
+def told(tracer, error):
+    with tracer.span("a") as span:
+        span.record_exception(error)
+    return stack(span)
+
+
+@pytest.mark.parametrize("group", groups)
+def test_sub_exceptions_are_told(tracer, group):
+    inner = group("inner", [raised(KeyError("deep"), ValueError("cause"))])
+    text = told(tracer, raised(group("outer", [raised(ValueError("one")), inner])))
+    lines = text.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert any(line.startswith("  File ") and line.endswith(" in raised") for line in lines)
+    message = "outer (2 sub-exceptions)" if group is not Group else "outer"
+    assert any(line.endswith(f"Group: {message}") for line in lines)
+    first = lines.index("  +---------------- 1 of 2 ----------------")
+    second = lines.index("  +---------------- 2 of 2 ----------------")
+    assert lines[first + 1] == "  | Traceback (most recent call last):"
+    assert "  | ValueError: one" in lines[first:second]
+    deep = [line for line in lines[second:] if line.endswith(": 'deep'")]
+    assert deep == ["  |   | KeyError: 'deep'"]
+    assert lines.index("  |   | ValueError: cause") < lines.index(deep[0])
+    assert lines[-1] == "  +----------------------------------------"
+
+
+def test_groups_without_end_are_cut(tracer):
+    deep = ValueError("bottom")
+    for level in range(200):
+        deep = Group(f"level {level}", [deep])
+    text = told(tracer, deep)
+    assert "level 199" in text
+    assert "level 192" in text
+    assert "level 180" not in text
+    assert "[1 sub-exceptions left out]" in text
+
+    text = told(tracer, Group("wide", [ValueError(number) for number in range(1_000)]))
+    assert "ValueError: 15" in text
+    assert "[984 sub-exceptions left out]" in text
+
+    leaves = [Group(f"g{n}", [ValueError(f"{n}.{m}") for m in range(16)]) for n in range(16)]
+    assert told(tracer, Group("both", leaves)).count("ValueError") < 64
+
+    text = told(tracer, Group("large", [ValueError("x" * 1_000_000) for _ in range(16)]))
+    assert len(text) < 1_000_000
+
+
+def test_a_group_that_contains_itself_ends(tracer):
+    group = Group("g", [])
+    member = ValueError("m")
+    member.__context__ = group
+    group.exceptions = (group, member, member)
+    text = told(tracer, group)
+    assert text.count("Group: g") == 2
+    assert text.count("ValueError: m") == 2
+
+
+@pytest.mark.parametrize("exceptions", [None, (), [ValueError()], (1, 2), (ValueError,)])
+def test_what_only_looks_like_a_group(tracer, exceptions):
+    error = ValueError("plain")
+    error.exceptions = exceptions
+    assert told(tracer, error) == "ValueError: plain\n"

@@ -417,3 +417,15 @@ def test_a_flush_without_time_tells_whether_anything_waits(tracer):
     assert tracer.force_flush(0) is False
     tracer.flush()
     assert tracer.force_flush(0) is True
+
+
+@pytest.mark.parametrize("end", [None, 2.0])
+def test_the_console_invents_nothing(end, capsys):
+    span = Span("n", SpanContext("t", "s"), start_time=1.0, end_time=end)
+    ConsoleExporter(pretty=False).export([span])
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["end_time"], printed["duration_ms"]) == (end, 1000.0 if end else None)
+    assert printed["attributes"] == {}
+    ConsoleExporter(tree=True).export([span])
+    assert capsys.readouterr().out.startswith("n")
+    assert json.loads(span.to_json())["end_time"] == end

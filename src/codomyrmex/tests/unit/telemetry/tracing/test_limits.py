@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from codomyrmex.telemetry.tracing import InMemoryExporter, Limits, NullExporter, SpanContext, Tracer
+import json
+
+import pytest
+
+from codomyrmex.telemetry.tracing import (
+    ConsoleExporter,
+    InMemoryExporter,
+    Limits,
+    NullExporter,
+    SpanContext,
+    SpanStatus,
+    Tracer,
+)
 
 OTHER = SpanContext("1" * 32, "2" * 16)
 
@@ -21,7 +33,7 @@ def test_attributes():
     with tracer.span("a", a=1, b=2) as span:
         span.set_attribute("c", 3).set_attribute("d", 4).set_attribute("a", 5)
     assert span.attributes == {"service.name": "t", "a": 5, "b": 2, "c": 3}
-    with tracer.span("many", {f"k{number}": number for number in range(10)}) as span:
+    with tracer.span("many", None, {f"k{number}": number for number in range(10)}) as span:
         pass
     tracer = Tracer("t", InMemoryExporter(), limits=Limits(attributes=20))
     with tracer.span("many") as span:
@@ -81,3 +93,76 @@ def test_the_environment_sets_limits(monkeypatch):
     with tracer.span("a", a=1, b=2) as span:
         pass
     assert len(span.attributes) == 3
+
+
+@pytest.mark.parametrize("make", [InMemoryExporter, NullExporter])
+def test_what_is_over_a_limit_is_counted_for_every_exporter(make):
+    tracer = Tracer("t", make(), limits=Limits(attributes=2, events=1, links=1, attributes_per_event=1))
+    with tracer.span("a", a=1, b=2, c=3, d=4) as span:
+        span.add_event("x", {"a": 1, "b": 2}).add_event("y").add_event("z")
+        span.add_link(OTHER).add_link(OTHER)
+    # Two attributes of the span and one of an event, two events, one link.
+    assert tracer.stats().over_limit == 6
+    with tracer.span("within"):
+        pass
+    assert tracer.stats().over_limit == 6
+    tracer = Tracer("t", make(), limits=Limits(attributes=1), sampler="always_off")
+    with tracer.span("unsampled", None, {f"k{number}": number for number in range(20)}):
+        pass
+    assert tracer.stats().over_limit == 0
+
+
+def test_limits_do_not_cut_ids():
+    def size(text):
+        null = NullExporter()
+        tracer = Tracer("t", null, limits=Limits(attributes=0, attribute_value_length=3))
+        with tracer.start_span("a", parent=SpanContext(text, "s" * 20)):
+            pass
+        tracer.flush()
+        stats = tracer.stats()
+        assert (stats.truncated, stats.over_limit, stats.exporters[0].exported) == (0, 0, 1)
+        return null.byte_count
+
+    # Two lengths of which each takes two bytes.
+    assert size("t" * 900) - size("t" * 200) == 700
+
+
+def test_the_console_cuts_long_values(capsys):
+    tracer = Tracer("t", ConsoleExporter(pretty=False))
+    with tracer.span("a", text="x" * 10_000_000, list=["y" * 1_000] * 1_000, blob=b"z" * 1_000_000):
+        pass
+    tracer.flush()
+    out = capsys.readouterr().out
+    assert len(out) < 300_000
+    attributes = json.loads(out)["attributes"]
+    assert attributes["text"] == "x" * 65_535 + "… [9934465 bytes left out]"
+    assert attributes["list"][0] == "y" * 1_000
+    assert tracer.stats().truncated == 3
+    span = tracer.start_span("b", attributes={"k": "x" * 100_000})
+    assert len(json.loads(span.to_json())["attributes"]["k"]) == 100_000
+
+
+def test_the_console_cuts_names_keys_and_messages(capsys):
+    tracer = Tracer("t", ConsoleExporter(pretty=False))
+    long = "é" * 1_000_000
+    with tracer.span(long, None, {long: 1}) as span:
+        span.set_status(SpanStatus.ERROR, long).add_event(long, {long: long})
+    tracer.flush()
+    out = capsys.readouterr().out
+    assert len(out) < 400_000
+    assert json.loads(out)["name"].startswith("ééé")
+    assert tracer.stats().truncated == 6
+
+
+def test_the_console_follows_the_limits(capsys):
+    limits = Limits(attributes=2, attributes_per_event=1, attribute_value_length=3)
+    tracer = Tracer("t", ConsoleExporter(pretty=False), limits=limits)
+    with tracer.span("a") as span:
+        span.attributes.update(a="12345", b=["1234", {"c": "123"}], c=3, d=4)
+        span.events.append({"name": "e", "timestamp": 1.0, "attributes": {"x": 1, "y": 2}})
+    tracer.flush()
+    data = json.loads(capsys.readouterr().out)
+    assert data["attributes"] == {"service.name": "t", "a": "123", "b": ["123", {"c": "123"}]}
+    assert data["events"][0]["attributes"] == {"x": 1}
+    assert (tracer.stats().truncated, tracer.stats().over_limit) == (2, 3)
+    assert span.attributes["a"] == "12345"

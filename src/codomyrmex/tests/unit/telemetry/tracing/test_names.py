@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 import importlib
+import inspect
 import subprocess
 import sys
 
@@ -87,8 +89,6 @@ def _environment():
 
 
 def test_kinds_and_statuses_are_enums():
-    import enum
-
     assert issubclass(tracing.SpanKind, enum.Enum)
     assert issubclass(tracing.SpanStatus, enum.Enum)
     assert tracing.SpanKind("server") is tracing.SpanKind.SERVER
@@ -100,3 +100,64 @@ def test_kinds_and_statuses_are_enums():
         "consumer",
     ]
     assert [status.value for status in tracing.SpanStatus] == ["unset", "ok", "error"]
+
+
+@pytest.mark.parametrize("name", tracing.__all__)
+def test_every_public_name_says_what_it_is(name):
+    found = getattr(tracing, name)
+    assert found.__doc__
+    assert inspect.getdoc(found)
+    if not isinstance(found, type) or issubclass(found, enum.Enum):
+        return
+    for member in dir(found):
+        if not member.startswith("_"):
+            assert inspect.getdoc(getattr(found, member)), f"{name}.{member}"
+
+
+SIGNATURES = {
+    "Span": "(name, context, kind=<SpanKind.INTERNAL: 'internal'>, status=<SpanStatus.UNSET: 'unset'>, "
+    "status_message='', start_time=<now>, end_time=None, attributes={}, events=[])",
+    "SpanContext": "(trace_id, span_id, parent_span_id=None, sampled=True, baggage={}, *, trace_state='', "
+    "is_remote=False)",
+    "Tracer": "(service_name='default', exporter=None, *, sampler=None, resource=None, limits=None, batch_size=10, "
+    "flush_interval=None, redact=None, hooks=None)",
+    "Tracer.span": "(self, /, name, kind=None, attributes=None, **more)",
+    "Tracer.start_span": "(self, /, name, kind=None, parent=None, attributes=None, *, links=None, start_time=None, "
+    "root=False)",
+    "Tracer.force_flush": "(self, /, timeout=30.0)",
+    "Span.set_attribute": "(self, /, key, value)",
+    "Span.add_event": "(self, /, name, attributes=None, timestamp=None)",
+    "Limits": "(*, attributes=128, events=128, links=128, attributes_per_event=128, attributes_per_link=128, "
+    "attribute_value_length=None)",
+    "SamplingResult": "(sampled, attributes=None, trace_state=None)",
+    "trace": "(name=None, kind=<SpanKind.INTERNAL: 'internal'>, tracer_name='default')",
+    "NullExporter": "() -> 'None'",
+}
+
+
+@pytest.mark.parametrize("path", SIGNATURES)
+def test_signatures_are_the_real_ones(path):
+    found = tracing
+    for name in path.split("."):
+        found = getattr(found, name)
+    assert str(inspect.signature(found)) == SIGNATURES[path]
+
+
+def test_the_signature_of_a_subclass_is_its_own():
+    class Same(tracing.Span):
+        """Made as a Span is."""
+
+    class Other(tracing.Span):
+        def __init__(self, number):
+            super().__init__(str(number), tracing.SpanContext("t", "s"))
+
+    assert str(inspect.signature(Same)) == SIGNATURES["Span"]
+    assert str(inspect.signature(Other)) == "(number)"
+
+
+def test_a_kind_of_none_is_internal():
+    tracer = tracing.Tracer("t", tracing.InMemoryExporter())
+    with tracer.span("a", None) as span, tracer.span("b", kind=None) as inner:
+        pass
+    assert span.kind is inner.kind is tracer.start_span("c", None).kind is tracing.SpanKind.INTERNAL
+    assert tracer.stats().ignored_after_finish == 0

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import collections.abc
+
 import pytest
 
-from codomyrmex.telemetry.tracing import SpanContext
+from codomyrmex.telemetry.tracing import (
+    ConsoleExporter,
+    InMemoryExporter,
+    NullExporter,
+    SpanContext,
+    Tracer,
+)
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
@@ -172,3 +180,41 @@ def test_contexts_whose_fields_are_nonsense_never_raise(tracer):
     span.finish()
     assert len(span.trace_id) == 32
     tracer.start_span("b", parent=object()).finish()
+
+
+class Broken(dict):
+    """Holds something and shows nothing."""
+
+    def _refuse(self, *args):
+        raise RuntimeError("not today")
+
+    __iter__ = keys = items = values = get = copy = __getitem__ = __len__ = _refuse
+
+
+class BrokenMapping(collections.abc.Mapping):
+    def _refuse(self, *args):
+        raise RuntimeError("not today")
+
+    __iter__ = __getitem__ = __len__ = _refuse
+
+
+@pytest.mark.parametrize("make", [lambda: Broken(a="b"), BrokenMapping, lambda: {"a": Broken(b="c")}])
+@pytest.mark.parametrize("exporter", [InMemoryExporter, NullExporter, ConsoleExporter])
+def test_baggage_that_cannot_be_read_raises_nowhere(make, exporter, capsys):
+    tracer = Tracer("t", exporter())
+    context = SpanContext("trace", "s", baggage=make())
+    assert context.to_headers()["X-Trace-Id"] == "trace"
+    assert context.to_dict()["trace_id"] == "trace"
+    assert context.is_valid
+    with tracer.start_span("a", parent=context, links=[context]) as span:
+        assert span.trace_id == "trace"
+        span.context.baggage = make()
+        with tracer.span("b") as child:
+            assert child.trace_id == "trace"
+            assert child.context.to_headers()["X-Parent-Span-Id"] == span.span_id
+        span.context.to_headers()
+        span.to_dict()
+        span.to_json()
+    tracer.flush()
+    assert tracer.stats().exporters[0].exported == 2
+    assert capsys.readouterr().err == ""

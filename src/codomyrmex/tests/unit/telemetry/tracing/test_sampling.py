@@ -156,3 +156,44 @@ def test_a_tracer_that_is_off_passes_contexts_through(monkeypatch):
     assert memory.spans == []
     assert tracer.stats().started == 0
     assert tracer.stats().balanced
+
+
+class Asked:
+    """Remembers what it was asked, and answers what it was told to."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.attributes = []
+        self.links = []
+
+    def sample(self, name, *, trace_id, parent, kind, attributes, links):
+        self.attributes.append(attributes)
+        self.links.append(links)
+        return self.answer
+
+
+@pytest.mark.parametrize("count", [0, 8, 9, 100])
+@pytest.mark.parametrize("sampled", [True, False])
+def test_a_sampler_sees_all_initial_attributes(count, sampled):
+    given = {f"k{number}": number for number in range(count)}
+    asked = Asked(SamplingResult(sampled, {"chosen": True}))
+    tracer = Tracer("t", InMemoryExporter(), sampler=asked)
+    with tracer.span("a", **given) as span:
+        pass
+    tracer.start_span("b", attributes=given).finish()
+    assert asked.attributes == [given, given]
+    expected = {"service.name": "t"} | (given | {"chosen": True} if sampled else {})
+    assert span.attributes == expected
+
+
+def test_a_sampler_sees_the_links():
+    one, other = SpanContext("1" * 32, "2" * 16), SpanContext("text", "s", trace_state="a=b")
+    for sampled in (True, False):
+        asked = Asked(sampled)
+        tracer = Tracer("t", InMemoryExporter(), sampler=asked)
+        span = tracer.start_span("a", links=[one, (other, {"k": 1})])
+        assert asked.links == [[one, other]]
+        assert span.links == ([(one, {}), (other, {"k": 1})] if sampled else [])
+        with tracer.span("b"):
+            pass
+        assert asked.links[1] == []
