@@ -95,7 +95,9 @@ def rust_verdicts(run: RustRun) -> Iterator[Verdict]:
         yield from memory_verdicts(run)
     if "stalled" in run.table:
         found = pair(run.table, "stalled", "stalled", "codomyrmex")
-        yield at_most("child span while the exporter is stalled", found, "one with an exporter that takes all", 1.03)
+        yield at_most(
+            "child span while the exporter is stalled", found, "one with an exporter that takes all", 1.03
+        )
     if "wire" in run.wire:
         yield from wire_verdicts(run.wire["wire"], {"otel": 12})
     if "flat" in run.wire:

@@ -78,6 +78,7 @@ def deliveries(
                     text=True,
                     timeout=PATIENCE_SECONDS,
                     env=environment,
+                    check=False,
                 )
                 said = dict(re.findall(r"(\w+) (\w+)", done.stdout))
                 if done.returncode or "created" not in said:
