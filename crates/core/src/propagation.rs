@@ -1,7 +1,7 @@
 //! Contexts on their way between processes: formats ([`Propagator`]) and what they are written into and read from.
 //!
-//! A format knows names and values; a [`HeaderSink`] or [`HeaderSource`] knows where headers stand: maps, lists of pairs and
-//! a child process's environment.
+//! A format knows names and values; a [`HeaderSink`] or [`HeaderSource`] knows where headers stand: maps, lists of pairs, a
+//! child process's environment, and with the feature `http` an `http::HeaderMap`.
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -22,6 +22,8 @@
 
 mod baggage_propagator;
 mod headers;
+#[cfg(feature = "http")]
+mod http_headers;
 mod propagators;
 mod seed_headers;
 mod sink;

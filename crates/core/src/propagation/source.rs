@@ -91,7 +91,9 @@ fn visit_pairs<'a, K: AsRef<str> + 'a, V: AsRef<str> + 'a>(
     visit: &mut dyn FnMut(&str),
 ) {
     for (key, value) in pairs {
-        if key.as_ref().eq_ignore_ascii_case(name) {
+        let key = key.as_ref();
+        // Most are written as they are asked for, and comparing bytes is quicker.
+        if key == name || key.eq_ignore_ascii_case(name) {
             visit(value.as_ref());
         }
     }
