@@ -1,5 +1,6 @@
 //! An exporter to be configured.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::endpoint::{Endpoint, Wanted};
@@ -17,7 +18,7 @@ const MAX_REQUEST: usize = 64 << 20;
 /// Protocol, address, headers and the rest of an [`OtlpExporter`] to be.
 ///
 /// Without a call of its methods spans go to a Collector on this machine: `http://localhost:4318/v1/traces`.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct OtlpExporterBuilder {
     protocol: Protocol,
@@ -26,6 +27,9 @@ pub struct OtlpExporterBuilder {
     headers: Headers,
     timeout: Duration,
     compression: Compression,
+    certificate: Option<PathBuf>,
+    client_certificate: Option<PathBuf>,
+    client_key: Option<PathBuf>,
     max_request_bytes: usize,
     /// The first mistake, told by `build`.
     mistake: Option<ConfigError>,
@@ -40,6 +44,9 @@ impl OtlpExporterBuilder {
             headers: Headers::default(),
             timeout: TIMEOUT,
             compression: Compression::default(),
+            certificate: None,
+            client_certificate: None,
+            client_key: None,
             max_request_bytes: MAX_REQUEST,
             mistake: None,
         }
@@ -79,6 +86,14 @@ impl OtlpExporterBuilder {
         self
     }
 
+    /// Headers as they stand in `OTEL_EXPORTER_OTLP_HEADERS`: `name=value,name=value`, the values percent-encoded.
+    pub fn headers(mut self, list: impl AsRef<str>) -> Self {
+        if let Err(mistake) = self.headers.set_list(list.as_ref()) {
+            self.mistake.get_or_insert(mistake);
+        }
+        self
+    }
+
     /// The longest that the export of a batch takes, with all its retries: 10 seconds by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -88,6 +103,26 @@ impl OtlpExporterBuilder {
     /// [`Compression::None`] by default.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// A PEM file with the certificates of the authorities that the receiver's certificate may come from. By default those of
+    /// the system.
+    pub fn certificate(mut self, pem: impl Into<PathBuf>) -> Self {
+        self.certificate = Some(pem.into());
+        self
+    }
+
+    /// A PEM file with the certificate, and those above it, that the exporter shows to the receiver (mTLS). Needs
+    /// [`client_key`](Self::client_key).
+    pub fn client_certificate(mut self, pem: impl Into<PathBuf>) -> Self {
+        self.client_certificate = Some(pem.into());
+        self
+    }
+
+    /// A PEM file with the key of [`client_certificate`](Self::client_certificate).
+    pub fn client_key(mut self, pem: impl Into<PathBuf>) -> Self {
+        self.client_key = Some(pem.into());
         self
     }
 

@@ -11,8 +11,8 @@ use crate::protocol::Protocol;
 /// The path of traces in OTLP/HTTP.
 const TRACES: &str = "v1/traces";
 
-/// What is said of a receiver's address.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// What is said of a receiver's address, not looked at yet. Shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// The protocol's default, on this machine.
     Default,
@@ -20,6 +20,16 @@ pub(crate) enum Wanted {
     Exact(String),
     /// One for all signals, below which that for traces lies.
     Base(String),
+}
+
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "default",
+            Self::Exact(_) => "exact",
+            Self::Base(_) => "base",
+        })
+    }
 }
 
 /// A receiver's address, taken apart.

@@ -18,6 +18,11 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A list of headers cannot be read.
+    HeaderList {
+        /// Which of its entries, from 1.
+        entry: usize,
+    },
     /// A time or a size makes no sense.
     Limit {
         /// Which option.
@@ -35,6 +40,10 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Endpoint { reason } => write!(f, "the OTLP endpoint {reason}"),
             Self::Header { name, reason } => write!(f, "the OTLP header {name:?} {reason}"),
+            Self::HeaderList { entry } => write!(
+                f,
+                "entry {entry} of the OTLP headers is not of the form name=value with a percent-encoded value"
+            ),
             Self::Limit { option } => write!(f, "the OTLP {option} must be more than zero"),
             Self::NotCompiledIn { feature } => write!(
                 f,

@@ -9,13 +9,29 @@
 //! | `SDK_DISABLED` | `true`: nothing is recorded | [`TracerBuilder::disabled`] |
 //! | `SERVICE_NAME` | `service.name` of the resource; wins over the next and over a tracer's name | [`Tracer::builder`](crate::Tracer::builder) |
 //! | `RESOURCE_ATTRIBUTES` | `key=value,key=value`, percent-encoded | [`TracerBuilder::resource`] |
-//! | `TRACES_EXPORTER` | `console`, `null` or `none`; a list with commas for several | [`TracerBuilder::exporter`] |
+//! | `TRACES_EXPORTER` | `otlp`, `console`, `null` or `none`; a list with commas for several | [`TracerBuilder::exporter`] |
 //! | `TRACES_SAMPLER`, `TRACES_SAMPLER_ARG` | see [`Sampler::parse`] | [`TracerBuilder::sampler`] |
 //! | `SPAN_ATTRIBUTE_COUNT_LIMIT`, else `ATTRIBUTE_COUNT_LIMIT` | [`Limits::attributes`] | [`TracerBuilder::limits`] |
 //! | `SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `ATTRIBUTE_VALUE_LENGTH_LIMIT` | [`Limits::attribute_value_length`] | |
 //! | `SPAN_EVENT_COUNT_LIMIT`, `SPAN_LINK_COUNT_LIMIT` | [`Limits::events`], [`Limits::links`] | |
 //! | `EVENT_ATTRIBUTE_COUNT_LIMIT`, `LINK_ATTRIBUTE_COUNT_LIMIT` | [`Limits::attributes_per_event`], [`Limits::attributes_per_link`] | |
 //! | `BSP_SCHEDULE_DELAY` | milliseconds after which exporters get what there is | [`TracerBuilder::flush_interval`] |
+//!
+//! The OTLP exporter's. Each may have `TRACES_` in front of its last part (`EXPORTER_OTLP_TRACES_HEADERS`): that is for
+//! traces alone, and wins.
+//!
+//! | `CODOMYRMEX_EXPORTER_OTLP_…` or `OTEL_EXPORTER_OTLP_…` | meaning | in code |
+//! |---|---|---|
+//! | `ENDPOINT` | URL for all signals: over HTTP, `/v1/traces` is appended. `TRACES_ENDPOINT` is taken as it stands. `http://localhost:4318`, or `:4317` for gRPC | `base_endpoint`, `endpoint` |
+//! | `PROTOCOL` | `http/protobuf` (the default), `http/json` or `grpc` | `protocol` |
+//! | `HEADERS` | `name=value,name=value`, the values percent-encoded | `header`, `headers` |
+//! | `TIMEOUT` | milliseconds for a batch with all its retries: 10000 | `timeout` |
+//! | `COMPRESSION` | `none` (the default) or `gzip` | `compression` |
+//! | `INSECURE` | `true`: a gRPC endpoint without a scheme is spoken to without TLS | `insecure` |
+//! | `CERTIFICATE` | PEM file with the authorities to trust, in place of the system's | `certificate` |
+//! | `CLIENT_CERTIFICATE`, `CLIENT_KEY` | PEM files for mTLS | `client_certificate`, `client_key` |
+//!
+//! The methods are those of `OtlpExporterBuilder`.
 //!
 //! Without a counterpart of OpenTelemetry's:
 //!
@@ -26,6 +42,8 @@
 
 mod exporters;
 mod names;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod reader;
 mod settings;
 mod snapshot;

@@ -4,7 +4,7 @@ pub(super) const OWN: &str = "CODOMYRMEX_";
 pub(super) const STANDARD: &str = "OTEL_";
 
 /// Variables that are read under both prefixes.
-const SHARED: [&str; 15] = [
+const SHARED: [&str; 33] = [
     "SDK_DISABLED",
     "SERVICE_NAME",
     "RESOURCE_ATTRIBUTES",
@@ -20,17 +20,34 @@ const SHARED: [&str; 15] = [
     "EVENT_ATTRIBUTE_COUNT_LIMIT",
     "LINK_ATTRIBUTE_COUNT_LIMIT",
     "BSP_SCHEDULE_DELAY",
+    "EXPORTER_OTLP_ENDPOINT",
+    "EXPORTER_OTLP_TRACES_ENDPOINT",
+    "EXPORTER_OTLP_PROTOCOL",
+    "EXPORTER_OTLP_TRACES_PROTOCOL",
+    "EXPORTER_OTLP_HEADERS",
+    "EXPORTER_OTLP_TRACES_HEADERS",
+    "EXPORTER_OTLP_TIMEOUT",
+    "EXPORTER_OTLP_TRACES_TIMEOUT",
+    "EXPORTER_OTLP_COMPRESSION",
+    "EXPORTER_OTLP_TRACES_COMPRESSION",
+    "EXPORTER_OTLP_INSECURE",
+    "EXPORTER_OTLP_TRACES_INSECURE",
+    "EXPORTER_OTLP_CERTIFICATE",
+    "EXPORTER_OTLP_TRACES_CERTIFICATE",
+    "EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    "EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+    "EXPORTER_OTLP_CLIENT_KEY",
+    "EXPORTER_OTLP_TRACES_CLIENT_KEY",
 ];
 
 /// Variables that only exist with our prefix.
 pub(super) const OURS: [&str; 2] = ["REDACT", "QUEUE_BYTES"];
 
 /// Beginnings of names that OpenTelemetry knows and that mean nothing here yet.
-const LATER: [&str; 7] = [
+const LATER: [&str; 6] = [
     "BSP_EXPORT_TIMEOUT",
     "BSP_MAX_QUEUE_SIZE",
     "BSP_MAX_EXPORT_BATCH_SIZE",
-    "EXPORTER_OTLP_",
     "EXPORTER_ZIPKIN_",
     "LOG_LEVEL",
     "PROPAGATORS",

@@ -43,9 +43,18 @@ impl<'a> Reader<'a> {
         name: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
+        self.named(name, parse).map(|(_, value)| value)
+    }
+
+    /// As [`parsed`](Self::parsed), with the full name of the variable that had it.
+    pub(super) fn named<T>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<(String, T)> {
         for (name, text) in self.both(name) {
             match parse(text) {
-                Ok(value) => return Some(value),
+                Ok(value) => return Some((name, value)),
                 Err(reason) => self.warnings.push(format!("{name} is ignored: {reason}")),
             }
         }

@@ -20,6 +20,8 @@ impl Environment {
         };
         let limits = reader.limits();
         let resource = reader.resource();
+        #[cfg(feature = "otlp")]
+        let otlp = reader.otlp();
         let settings = Settings {
             disabled: reader.parsed("SDK_DISABLED", parse_bool).unwrap_or(false),
             service_name: reader
@@ -27,7 +29,12 @@ impl Environment {
                 .map(|(_, value)| value.to_owned())
                 .or_else(|| resource.service_name().map(str::to_owned)),
             resource,
-            exporters: reader.exporters(),
+            exporters: reader.exporters(
+                #[cfg(feature = "otlp")]
+                &otlp,
+            ),
+            #[cfg(feature = "otlp")]
+            otlp,
             sampler: reader.sampler(),
             limits,
             redact: reader.redact(),
@@ -57,6 +64,10 @@ pub struct Settings {
     pub resource: Resource,
     /// Where spans go; empty for `none`.
     pub exporters: Option<Vec<ExporterChoice>>,
+    /// The OTLP exporter as the environment has it, whether or not [`exporters`](Self::exporters) names it. What its
+    /// methods are told afterwards wins over the environment.
+    #[cfg(feature = "otlp")]
+    pub otlp: codomyrmex_otlp::OtlpExporterBuilder,
     /// Which traces are recorded.
     pub sampler: Option<Sampler>,
     /// The limits, with the defaults where the environment says nothing.
@@ -122,7 +133,7 @@ impl Settings {
             Some(chosen) => chosen
                 .iter()
                 .fold(builder.without_exporter_notice(), |builder, exporter| {
-                    exporter.add_to(builder)
+                    exporter.clone().add_to(builder)
                 }),
         }
     }
