@@ -388,9 +388,12 @@ impl Drop for Ring {
     }
 }
 
+/// However large the pool is, this much in use is enough for a batch, and still in the processor's caches; bytes.
+const PRESSING: usize = 256 << 10;
+
 /// Whether so much of the pool is in use that the drain should not wait for its time.
 pub(crate) fn pressing(pool: &Pool) -> bool {
-    pool.used() >= (pool.limit() / 8).max(2 * CHUNK)
+    pool.used() >= (pool.limit() / 8).clamp(2 * CHUNK, PRESSING)
 }
 
 #[cfg(all(test, not(loom)))]
