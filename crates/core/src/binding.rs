@@ -69,7 +69,14 @@ pub fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Starts a span under a built-in sampler; None where the sampler or the ids are the user's own: then [`begin_with`].
+/// The parent of a span of this kind that has no other and is not asked to be a root.
+#[inline]
+pub fn parent_of_root(tracer: &Tracer, kind: SpanKind) -> Option<&SpanContext> {
+    tracer.pipeline().parent_of_root(kind)
+}
+
+/// Starts a span under a built-in sampler; None where the sampler or the ids are the user's own, or
+/// roots have a parent: then [`begin_with`].
 #[inline]
 pub fn begin(tracer: &Tracer, parent: Option<ParentIds>) -> Option<Begun> {
     let pipeline = tracer.pipeline();

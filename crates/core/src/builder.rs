@@ -7,6 +7,7 @@ use std::time::Duration;
 use codomyrmex_wire::{ScopeHeader, Value};
 
 use crate::clock;
+use crate::context::SpanContext;
 use crate::diagnostics::{self, Kind};
 use crate::exporter::{Origin, SpanExporter};
 use crate::hooks::SpanHooks;
@@ -37,6 +38,7 @@ pub struct TracerBuilder {
     batch_size: usize,
     flush_interval: Option<Duration>,
     queue_bytes: usize,
+    parent: Option<SpanContext>,
     ids: Option<Box<dyn IdGenerator>>,
     hooks: Option<Box<dyn SpanHooks>>,
     disabled: bool,
@@ -60,6 +62,7 @@ impl TracerBuilder {
             batch_size: BATCH_SIZE,
             flush_interval: None,
             queue_bytes: QUEUE_BYTES,
+            parent: None,
             ids: None,
             hooks: None,
             disabled: false,
@@ -82,6 +85,23 @@ impl TracerBuilder {
     /// Which spans are recorded: by default all roots, and children as their parents.
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         self.sampler = sampler;
+        self
+    }
+
+    /// The span under which spans start that have no other parent: that of the process which started this one. Spans of the
+    /// kinds server and consumer begin a trace of their own all the same, for their callers are elsewhere, and so does one
+    /// that is asked to ([`SpanOptions::root`](crate::SpanOptions::root)). A context that is not valid is no parent.
+    ///
+    /// ```
+    /// use codomyrmex_core::{SpanContext, Tracer};
+    ///
+    /// let started_by = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    /// let parent = SpanContext::from_traceparent(started_by).unwrap();
+    /// let tracer = Tracer::builder("job").parent(parent.clone()).build();
+    /// assert_eq!(tracer.span("work").context().parent_span_id, Some(parent.span_id));
+    /// ```
+    pub fn parent(mut self, context: SpanContext) -> Self {
+        self.parent = Some(context).filter(SpanContext::is_valid);
         self
     }
 
@@ -181,6 +201,7 @@ impl TracerBuilder {
             disabled: self.disabled,
             sampler: self.sampler,
             rules,
+            parent: self.parent,
             ids: self.ids,
             hooks: self.hooks,
             origin: Arc::new(Origin {

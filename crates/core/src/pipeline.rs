@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::chunk::Pool;
+use crate::context::SpanContext;
 use crate::diagnostics::{self, Kind};
 use crate::drain::Drain;
 use crate::exporter::{Batch, Delivery, Origin};
 use crate::gather::{Gather, Gathered};
 use crate::hooks::SpanHooks;
 use crate::id_generator::IdGenerator;
+use crate::kind::SpanKind;
 use crate::lane::{Lane, report_full};
 use crate::ring::{Appended, Ring, pressing};
 use crate::rules::Rules;
@@ -36,7 +38,7 @@ pub(crate) struct Pipeline {
     pub(crate) state: AtomicU8,
     /// Whether a child of a local span can start the short way: on, built-in ids, parent-based, no hooks.
     pub(crate) starts_short: AtomicBool,
-    /// Built-in sampler and ids and no hooks: a span can start the short way.
+    /// Built-in sampler and ids, no hooks, and roots have no parent: a span can start the short way.
     pub(crate) plain: bool,
     /// Plain, and every root is recorded.
     pub(crate) keeps_roots: bool,
@@ -44,6 +46,8 @@ pub(crate) struct Pipeline {
     pub(crate) direct: bool,
     pub(crate) sampler: Sampler,
     pub(crate) rules: Rules,
+    /// The parent of spans that have no other.
+    pub(crate) parent: Option<SpanContext>,
     pub(crate) ids: Option<Box<dyn IdGenerator>>,
     pub(crate) hooks: Option<Box<dyn SpanHooks>>,
     pub(crate) origin: Arc<Origin>,
@@ -72,6 +76,7 @@ pub(crate) struct Plan {
     pub(crate) disabled: bool,
     pub(crate) sampler: Sampler,
     pub(crate) rules: Rules,
+    pub(crate) parent: Option<SpanContext>,
     pub(crate) ids: Option<Box<dyn IdGenerator>>,
     pub(crate) hooks: Option<Box<dyn SpanHooks>>,
     pub(crate) origin: Arc<Origin>,
@@ -96,19 +101,23 @@ impl Pipeline {
         let background = lanes
             .iter()
             .any(|lane| lane.delivery == Delivery::Background);
-        let plain = plan.ids.is_none()
+        let built_in = plan.ids.is_none()
             && plan.hooks.is_none()
             && plan.sampler.decide_fast(None, 0).is_some();
+        let plain = built_in && plan.parent.is_none();
         let direct = background && !in_process && plan.hooks.is_none();
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
-            starts_short: AtomicBool::new(plain && !plan.disabled && plan.sampler.follows_parent()),
+            starts_short: AtomicBool::new(
+                built_in && !plan.disabled && plan.sampler.follows_parent(),
+            ),
             state: AtomicU8::new(if plan.disabled { DISABLED } else { ON }),
             plain,
             keeps_roots: plain && plan.sampler.keeps_roots(),
             direct,
             sampler: plan.sampler,
             rules: plan.rules,
+            parent: plan.parent,
             ids: plan.ids,
             hooks: plan.hooks,
             origin: plan.origin,
@@ -124,6 +133,12 @@ impl Pipeline {
             limit: AtomicU64::new(0),
             ignored: AtomicU64::new(0),
         }
+    }
+
+    /// The parent of a span of this kind that has no other.
+    pub(crate) fn parent_of_root(&self, kind: SpanKind) -> Option<&SpanContext> {
+        let called_from_elsewhere = matches!(kind, SpanKind::Server | SpanKind::Consumer);
+        self.parent.as_ref().filter(|_| !called_from_elsewhere)
     }
 
     #[inline(always)]

@@ -340,7 +340,9 @@ pub(crate) fn start_with(
     options: &SpanOptions<'_>,
 ) -> *mut Record {
     let parent = match &options.parent {
-        Parent::Current => current_context(),
+        Parent::Current => {
+            current_context().or_else(|| pipeline.parent_of_root(options.kind).cloned())
+        }
         Parent::Root => None,
         Parent::Explicit(context) => context.is_valid().then(|| SpanContext::clone(context)),
     };
