@@ -25,6 +25,7 @@ pub use limits::Limits;
 pub use propagation::{
     AsVariables, BaggagePropagator, Extracted, HEADER_NAMES, HeaderSink, HeaderSource, Injected,
     ParsePropagatorsError, Propagator, Propagators, SeedHeaders, TraceContext, TraceParentText,
+    Trust,
 };
 pub use redact::{ParseRedactError, REDACTED, Redact};
 pub use resource::{ParseResourceError, Resource};

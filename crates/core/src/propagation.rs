@@ -30,6 +30,7 @@ mod sink;
 mod source;
 mod trace_context;
 mod traceparent;
+mod trust;
 mod variables;
 
 use std::fmt;
@@ -44,6 +45,7 @@ pub use sink::HeaderSink;
 pub use source::HeaderSource;
 pub use trace_context::TraceContext;
 pub use traceparent::TraceParentText;
+pub use trust::Trust;
 pub use variables::AsVariables;
 
 /// A format in which contexts travel.

@@ -118,6 +118,7 @@ extern crate self as codomyrmex_tracing;
 #[cfg(doctest)]
 pub mod documents;
 pub mod environment;
+pub mod propagation;
 mod registry;
 
 #[doc(hidden)]
@@ -134,7 +135,7 @@ pub use codomyrmex_core::{
     Propagators, Redact, Resource, Sample, Sampler, SamplingDecision, SamplingInput,
     SamplingResult, SeedHeaders, Span, SpanContext, SpanExporter, SpanGuard, SpanHooks, SpanId,
     SpanKind, SpanOptions, SpanStatus, SpanView, StartedSpan, Stats, Style, TraceContext, TraceId,
-    TraceParentText, TraceState, TraceStateError, Tracer, TracerBuilder, UnknownSpanKind,
+    TraceParentText, TraceState, TraceStateError, Tracer, TracerBuilder, Trust, UnknownSpanKind,
     UnknownSpanStatus, Value, current_context, diagnostics, drawn, get_current_span,
 };
 

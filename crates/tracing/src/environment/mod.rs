@@ -16,6 +16,7 @@
 //! | `SPAN_EVENT_COUNT_LIMIT`, `SPAN_LINK_COUNT_LIMIT` | [`Limits::events`], [`Limits::links`] | |
 //! | `EVENT_ATTRIBUTE_COUNT_LIMIT`, `LINK_ATTRIBUTE_COUNT_LIMIT` | [`Limits::attributes_per_event`], [`Limits::attributes_per_link`] | |
 //! | `BSP_SCHEDULE_DELAY` | milliseconds after which exporters get what there is | [`TracerBuilder::flush_interval`] |
+//! | `PROPAGATORS` | `tracecontext,baggage` (the default), others of [`Propagators::parse`](crate::Propagators::parse), or `none` | [`propagation`](crate::propagation) |
 //!
 //! The OTLP exporter's. Each may have `TRACES_` in front of its last part (`EXPORTER_OTLP_TRACES_HEADERS`): that is for
 //! traces alone, and wins.
@@ -39,11 +40,17 @@
 //! |---|---|---|
 //! | `CODOMYRMEX_REDACT` | see [`Redact`] | [`TracerBuilder::redact`] |
 //! | `CODOMYRMEX_QUEUE_BYTES` | the most bytes of finished spans that wait for exporters | [`TracerBuilder::queue_bytes`] |
+//! | `CODOMYRMEX_PARENT_FROM_ENVIRONMENT` | `false`: the next ones are not read | [`TracerBuilder::parent`] |
+//!
+//! `TRACEPARENT`, `TRACESTATE` and `BAGGAGE` (or what else the propagators write, in upper case) are what a process left
+//! for those that it starts. The context that they hold is the parent of spans that have no other, but for the kinds
+//! server and consumer: their callers are elsewhere.
 
 mod exporters;
 mod names;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod parent;
 mod reader;
 mod settings;
 mod snapshot;

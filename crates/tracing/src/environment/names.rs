@@ -4,7 +4,7 @@ pub(super) const OWN: &str = "CODOMYRMEX_";
 pub(super) const STANDARD: &str = "OTEL_";
 
 /// Variables that are read under both prefixes.
-const SHARED: [&str; 33] = [
+const SHARED: [&str; 34] = [
     "SDK_DISABLED",
     "SERVICE_NAME",
     "RESOURCE_ATTRIBUTES",
@@ -20,6 +20,7 @@ const SHARED: [&str; 33] = [
     "EVENT_ATTRIBUTE_COUNT_LIMIT",
     "LINK_ATTRIBUTE_COUNT_LIMIT",
     "BSP_SCHEDULE_DELAY",
+    "PROPAGATORS",
     "EXPORTER_OTLP_ENDPOINT",
     "EXPORTER_OTLP_TRACES_ENDPOINT",
     "EXPORTER_OTLP_PROTOCOL",
@@ -41,16 +42,15 @@ const SHARED: [&str; 33] = [
 ];
 
 /// Variables that only exist with our prefix.
-pub(super) const OURS: [&str; 2] = ["REDACT", "QUEUE_BYTES"];
+pub(super) const OURS: [&str; 3] = ["REDACT", "QUEUE_BYTES", "PARENT_FROM_ENVIRONMENT"];
 
 /// Beginnings of names that OpenTelemetry knows and that mean nothing here yet.
-const LATER: [&str; 6] = [
+const LATER: [&str; 5] = [
     "BSP_EXPORT_TIMEOUT",
     "BSP_MAX_QUEUE_SIZE",
     "BSP_MAX_EXPORT_BATCH_SIZE",
     "EXPORTER_ZIPKIN_",
     "LOG_LEVEL",
-    "PROPAGATORS",
 ];
 
 /// What there is to say of a variable with our prefix, which is not part of `name`; None where it is known.

@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use codomyrmex_core::diagnostics::{self, Kind};
-use codomyrmex_core::{Limits, Redact, Resource, Sampler, Tracer, TracerBuilder};
+use codomyrmex_core::{
+    Limits, Propagators, Redact, Resource, Sampler, SpanContext, Tracer, TracerBuilder,
+};
 
 use super::exporters::ExporterChoice;
 use super::reader::{Reader, parse_bool};
@@ -20,6 +22,8 @@ impl Environment {
         };
         let limits = reader.limits();
         let resource = reader.resource();
+        let redact = reader.redact();
+        let propagators = reader.propagators(redact.as_ref());
         #[cfg(feature = "otlp")]
         let otlp = reader.otlp();
         let settings = Settings {
@@ -37,7 +41,9 @@ impl Environment {
             otlp,
             sampler: reader.sampler(),
             limits,
-            redact: reader.redact(),
+            parent: reader.parent(&propagators),
+            propagators,
+            redact,
             flush_interval: reader
                 .number("BSP_SCHEDULE_DELAY")
                 .map(Duration::from_millis),
@@ -72,6 +78,10 @@ pub struct Settings {
     pub sampler: Option<Sampler>,
     /// The limits, with the defaults where the environment says nothing.
     pub limits: Limits,
+    /// In which formats contexts travel.
+    pub propagators: Propagators,
+    /// The span below which spans start that have no other parent.
+    pub parent: Option<SpanContext>,
     /// What is redacted.
     pub redact: Option<Redact>,
     /// How long finished spans wait at most for the rest of their batch.
@@ -107,6 +117,9 @@ impl Settings {
         }
         if let Some(redact) = &self.redact {
             builder = builder.redact(redact.clone());
+        }
+        if let Some(parent) = &self.parent {
+            builder = builder.parent(parent.clone());
         }
         if let Some(interval) = self.flush_interval {
             builder = builder.flush_interval(interval);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::names::{OWN, STANDARD};
+use super::parent::is_carried;
 
 /// A snapshot of the variables that are ours to read.
 ///
@@ -22,6 +23,8 @@ use super::names::{OWN, STANDARD};
 #[derive(Clone, Default)]
 pub struct Environment {
     pub(super) variables: BTreeMap<String, String>,
+    /// What the process that started this one left of its context.
+    pub(super) carried: BTreeMap<String, String>,
 }
 
 impl Environment {
@@ -41,21 +44,26 @@ impl Environment {
         K: Into<String>,
         V: Into<String>,
     {
-        let variables = pairs
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .filter(|(name, value)| {
-                (name.starts_with(OWN) || name.starts_with(STANDARD)) && !value.trim().is_empty()
-            })
-            .collect();
-        Self { variables }
+        let mut environment = Self::default();
+        for (name, value) in pairs {
+            let (name, value) = (name.into(), value.into());
+            if value.trim().is_empty() {
+                continue;
+            }
+            if name.starts_with(OWN) || name.starts_with(STANDARD) {
+                environment.variables.insert(name, value);
+            } else if is_carried(&name) {
+                environment.carried.insert(name, value);
+            }
+        }
+        environment
     }
 }
 
 /// Shows names only: values may be secrets.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: BTreeSet<&String> = self.variables.keys().collect();
+        let names: BTreeSet<&String> = self.variables.keys().chain(self.carried.keys()).collect();
         f.debug_tuple("Environment").field(&names).finish()
     }
 }
