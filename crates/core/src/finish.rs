@@ -80,21 +80,12 @@ pub(crate) unsafe fn finish_current(pointer: *mut Record) {
     // SAFETY: by this function's contract.
     unsafe {
         if (*pointer).marks.is_placed_unsampled() {
-            leave_place(pointer);
+            // Unsampled, with nothing to let go of: its place is free again.
+            thread::state().pop_record(pointer);
         } else {
             finish_current_recorded(pointer);
         }
     }
-}
-
-/// Unsampled, with nothing to let go of: its place is free again.
-///
-/// # Safety
-/// As of [`finish_current`].
-#[inline(never)]
-unsafe fn leave_place(pointer: *const Record) {
-    // SAFETY: by this function's contract.
-    thread::state().pop(Place(unsafe { (*pointer).place }));
 }
 
 /// As [`finish_current`], for a span that is recorded, most likely.

@@ -212,6 +212,32 @@ impl ThreadState {
         }
     }
 
+    /// As [`pop`](Self::pop), for a span that most likely is the top one.
+    ///
+    /// # Safety
+    /// The record is whole, and current at its place or was until those below it ended.
+    #[inline(always)]
+    pub(crate) unsafe fn pop_record(&self, record: *const Record) {
+        let top = self.top.get();
+        // SAFETY: as in `pop`; where the top is the record's, the bottom lies below it.
+        unsafe {
+            if (*top).current.cast_const() != record {
+                return self.pop_out_of_order(Place((*record).place));
+            }
+            let below = top.sub(1);
+            self.top.set(below);
+            if (*below).current.is_null() {
+                self.skip_ended();
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pop_out_of_order(&self, place: Place) {
+        self.pop(place);
+    }
+
     /// The top is the last span that has not ended.
     #[cold]
     fn skip_ended(&self) {
