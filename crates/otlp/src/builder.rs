@@ -9,9 +9,12 @@ use crate::exporter::OtlpExporter;
 use crate::headers::Headers;
 use crate::protocol::{Compression, Protocol};
 use crate::settings::Settings;
+use crate::tls::Tls;
 
 /// The longest export where nothing else is asked for.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// The wait before the first retry.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 /// The most bytes of a request (a limit of the OTLP specification).
 const MAX_REQUEST: usize = 64 << 20;
 
@@ -26,6 +29,7 @@ pub struct OtlpExporterBuilder {
     insecure: bool,
     headers: Headers,
     timeout: Duration,
+    first_backoff: Duration,
     compression: Compression,
     certificate: Option<PathBuf>,
     client_certificate: Option<PathBuf>,
@@ -43,6 +47,7 @@ impl OtlpExporterBuilder {
             insecure: false,
             headers: Headers::default(),
             timeout: TIMEOUT,
+            first_backoff: FIRST_BACKOFF,
             compression: Compression::default(),
             certificate: None,
             client_certificate: None,
@@ -100,6 +105,13 @@ impl OtlpExporterBuilder {
         self
     }
 
+    /// The wait before the first retry: half a second by default. Each further one is twice as long, up to 5 seconds, and
+    /// half of each is random. Where the receiver asks for more, it gets it.
+    pub fn first_backoff(mut self, wait: Duration) -> Self {
+        self.first_backoff = wait;
+        self
+    }
+
     /// [`Compression::None`] by default.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
@@ -150,7 +162,7 @@ impl OtlpExporterBuilder {
                 option: "limit of bytes in a request",
             });
         }
-        if self.protocol != Protocol::HttpProtobuf {
+        if self.protocol == Protocol::Grpc && !cfg!(feature = "grpc") {
             return Err(ConfigError::NotCompiledIn { feature: "grpc" });
         }
         Ok(OtlpExporter::of(Settings {
@@ -158,6 +170,12 @@ impl OtlpExporterBuilder {
             protocol: self.protocol,
             headers: self.headers,
             timeout: self.timeout,
+            first_backoff: self.first_backoff,
+            tls: Tls::read(
+                self.certificate.as_deref(),
+                self.client_certificate.as_deref(),
+                self.client_key.as_deref(),
+            )?,
             compression: self.compression,
             max_request_bytes: self.max_request_bytes,
         }))

@@ -1,28 +1,77 @@
 //! A connection to the receiver.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::tls;
 
 /// How long one address of several is tried before the next one is tried beside it (RFC 8305).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// A TCP connection to whichever of the host's addresses answers first.
-pub(crate) async fn connect(endpoint: &Endpoint) -> Result<TcpStream, Failure> {
+/// Bytes both ways, in the clear or through TLS.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A connection to the receiver, through TLS where its address asks for it.
+pub(crate) async fn connect(
+    settings: &Settings,
+    tls: &mut Option<Arc<ClientConfig>>,
+) -> Result<Box<dyn Stream>, Failure> {
+    let endpoint = &settings.endpoint;
+    let tcp = connect_tcp(endpoint).await?;
+    if !endpoint.tls {
+        return Ok(Box::new(tcp));
+    }
+    let config = match tls {
+        Some(config) => config.clone(),
+        None => tls
+            .insert(settings.tls.connector(settings.protocol)?)
+            .clone(),
+    };
+    let name = tls::server_name(&endpoint.host)?;
+    match TlsConnector::from(config).connect(name, tcp).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(broken(endpoint, &error)),
+    }
+}
+
+/// A connection that did not come about, or broke.
+pub(crate) fn broken(endpoint: &Endpoint, error: &(dyn Error + 'static)) -> Failure {
+    if let Some(refusal) = tls::refusal(error) {
+        return Failure::permanent(format!("no connection to {endpoint}: {refusal}"));
+    }
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return Failure::lost(format!(
+                "the connection to {endpoint} broke ({})",
+                cause(error)
+            ));
+        }
+        next = error.source();
+    }
+    Failure::lost(format!("the connection to {endpoint} broke ({error})"))
+}
+
+/// To whichever of the host's addresses answers first.
+async fn connect_tcp(endpoint: &Endpoint) -> Result<TcpStream, Failure> {
     let addresses: Vec<SocketAddr> =
         tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port))
             .await
-            .map_err(|error| {
-                Failure::lost(format!(
-                    "the host name of {endpoint} cannot be resolved ({error})"
-                ))
-            })?
+            .map_err(|_| Failure::lost(format!("the host name of {endpoint} cannot be resolved")))?
             .collect();
     let stream = race(&addresses).await.map_err(|error| {
         Failure::lost(format!("no connection to {endpoint} ({})", cause(&error)))
@@ -60,6 +109,6 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 }
 
 /// In words that do not depend on the machine.
-pub(crate) fn cause(error: &io::Error) -> String {
+fn cause(error: &io::Error) -> String {
     error.kind().to_string()
 }

@@ -1,6 +1,7 @@
 //! What can be wrong with an exporter's settings.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// Settings that make no exporter. The text is one line that says what to do; it shows no header's value and no key.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +29,20 @@ pub enum ConfigError {
         /// Which option.
         option: &'static str,
     },
+    /// A file of certificates or keys.
+    File {
+        /// Which option names it.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A client certificate without its key, or the other way round.
+    Incomplete {
+        /// Which option is missing.
+        missing: &'static str,
+    },
     /// What was asked for is not compiled in.
     NotCompiledIn {
         /// The feature of the package that has it.
@@ -45,6 +60,19 @@ impl fmt::Display for ConfigError {
                 "entry {entry} of the OTLP headers is not of the form name=value with a percent-encoded value"
             ),
             Self::Limit { option } => write!(f, "the OTLP {option} must be more than zero"),
+            Self::File {
+                option,
+                path,
+                reason,
+            } => write!(
+                f,
+                "the file of the OTLP {option}, {}, {reason}",
+                path.display()
+            ),
+            Self::Incomplete { missing } => write!(
+                f,
+                "the OTLP {missing} is missing: client certificate and client key go together"
+            ),
             Self::NotCompiledIn { feature } => write!(
                 f,
                 "this OTLP protocol is not compiled in: build with the feature {feature:?}"

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) retry: Retry,
+    /// Whether it was the connection that failed.
+    pub(crate) is_lost: bool,
 }
 
 /// Whether the same request may be sent again.
@@ -23,6 +25,16 @@ impl Failure {
         Self {
             message: message.into(),
             retry: Retry::Never,
+            is_lost: false,
+        }
+    }
+
+    /// An answer that is no success.
+    pub(crate) fn refused(message: String, retry: Retry) -> Self {
+        Self {
+            message,
+            retry,
+            is_lost: false,
         }
     }
 
@@ -31,6 +43,7 @@ impl Failure {
         Self {
             message: message.into(),
             retry: Retry::After(None),
+            is_lost: true,
         }
     }
 }

@@ -1,99 +1,176 @@
 //! OTLP over HTTP/1.1.
 
-use std::error::Error;
+use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use bytes::buf::Chain;
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 
-use crate::connection;
+use crate::answer::{self, Status};
+use crate::connection::{self, Stream};
 use crate::failure::Failure;
-use crate::request::Body;
+use crate::protocol::Protocol;
+use crate::request::Request;
+use crate::retry;
 use crate::settings::Settings;
 
 /// The most bytes of an answer that are read (a limit of the OTLP specification).
 pub(crate) const MAX_RESPONSE: usize = 4 << 20;
 
+/// How the exporter names itself.
+pub(crate) const USER_AGENT: &str = concat!("codomyrmex-otlp/", env!("CARGO_PKG_VERSION"));
+
+const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
+
+type Body = Full<Chain<Bytes, Bytes>>;
+
 /// A connection that stays open between requests.
-pub(crate) type Http = SendRequest<Full<Body>>;
+pub(crate) type Http = SendRequest<Body>;
 
-/// What a receiver answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) parts: http::response::Parts,
-    /// None where it is longer than an answer may be, or broke off.
-    pub(crate) body: Option<Bytes>,
-}
-
-pub(crate) async fn connect(settings: &Settings) -> Result<Http, Failure> {
-    let stream = connection::connect(&settings.endpoint).await?;
+pub(crate) async fn open(settings: &Settings, stream: Box<dyn Stream>) -> Result<Http, Failure> {
     let (sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(|error| lost(settings, &error))?;
+        .map_err(|error| connection::broken(&settings.endpoint, &error))?;
     tokio::spawn(connection);
     Ok(sender)
 }
 
-/// Sends one request and reads the answer.
+/// Sends one request, and says what the receiver made of it.
 pub(crate) async fn send(
     http: &mut Http,
     settings: &Settings,
-    body: Body,
-) -> Result<Answer, Failure> {
+    request: &Request,
+) -> Result<answer::Response, Failure> {
     let response = http
-        .send_request(request(settings, body))
+        .send_request(encode(settings, request))
         .await
-        .map_err(|error| lost(settings, &error))?;
-    read(response).await
+        .map_err(|error| connection::broken(&settings.endpoint, &error))?;
+    let (parts, body) = response.into_parts();
+    let content = Content::of(&parts.headers, settings);
+    match parts.status {
+        StatusCode::OK => Ok(match read(body).await {
+            Ok(bytes) => content.response(&bytes),
+            Err(why) => answer::Response::unreadable(why),
+        }),
+        status if status.is_success() => Ok(answer::Response::default()),
+        status if status.is_redirection() => Err(Failure::permanent(format!(
+            "{} answers with a redirect (status {}), and none is followed: set the endpoint to where it leads",
+            settings.endpoint,
+            status.as_u16()
+        ))),
+        status => Err(refused(settings, status, &parts.headers, content, body).await),
+    }
 }
 
-fn request(settings: &Settings, body: Body) -> Request<Full<Body>> {
-    let mut request = Request::post(settings.endpoint.path.clone())
-        .body(Full::new(body))
-        .unwrap_or_default();
-    let headers = request.headers_mut();
+fn encode(settings: &Settings, request: &Request) -> http::Request<Body> {
+    let mut encoded = http::Request::new(Full::new(request.body()));
+    *encoded.method_mut() = http::Method::POST;
+    *encoded.uri_mut() = http::Uri::from(settings.endpoint.path.clone());
+    let headers = encoded.headers_mut();
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     headers.extend(settings.headers.map().clone());
     if let Ok(host) = HeaderValue::from_str(settings.endpoint.authority.as_str()) {
         headers.insert(header::HOST, host);
     }
-    headers
-        .entry(header::USER_AGENT)
-        .or_insert(HeaderValue::from_static(USER_AGENT));
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/x-protobuf"),
-    );
-    request
-}
-
-/// How the exporter names itself.
-pub(crate) const USER_AGENT: &str = concat!("codomyrmex-otlp/", env!("CARGO_PKG_VERSION"));
-
-async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
-    let (parts, body) = response.into_parts();
-    let body = match Limited::new(body, MAX_RESPONSE).collect().await {
-        Ok(body) => Some(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => None,
-        Err(_) if parts.status.is_success() => None,
-        Err(_) => {
-            return Err(Failure::lost(
-                "the connection broke off in the middle of an answer",
-            ));
-        }
+    let content = match settings.protocol {
+        Protocol::HttpJson => JSON,
+        _ => PROTOBUF,
     };
-    Ok(Answer { parts, body })
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
+    if request.is_gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    encoded
 }
 
-fn lost(settings: &Settings, error: &hyper::Error) -> Failure {
-    let cause = error
-        .source()
-        .and_then(|source| source.downcast_ref::<std::io::Error>())
-        .map_or_else(|| error.to_string(), connection::cause);
-    Failure::lost(format!(
-        "the connection to {} broke ({cause})",
-        settings.endpoint
-    ))
+/// What an answer is written in.
+#[derive(Clone, Copy)]
+enum Content {
+    Protobuf,
+    Json,
+    Text,
+    Other,
+}
+
+impl Content {
+    /// Like the request where the answer does not say.
+    fn of(headers: &HeaderMap, settings: &Settings) -> Self {
+        let named = headers
+            .get(header::CONTENT_TYPE)
+            .map(|value| value.to_str().unwrap_or_default())
+            .map(|value| value.split(';').next().unwrap_or_default().trim());
+        match named {
+            Some(PROTOBUF) => Self::Protobuf,
+            Some(JSON) => Self::Json,
+            Some("text/plain") => Self::Text,
+            Some(_) => Self::Other,
+            None if settings.protocol == Protocol::HttpJson => Self::Json,
+            None => Self::Protobuf,
+        }
+    }
+
+    fn response(self, bytes: &[u8]) -> answer::Response {
+        // Some receivers answer with nothing at all.
+        if bytes.is_empty() {
+            return answer::Response::default();
+        }
+        let read = match self {
+            Self::Json => answer::Response::json(bytes),
+            Self::Protobuf => answer::Response::protobuf(bytes),
+            Self::Text | Self::Other => Ok(answer::Response::default()),
+        };
+        read.unwrap_or_else(|error| answer::Response::unreadable(&error.to_string()))
+    }
+
+    /// Why the receiver refuses, in its own words.
+    fn reason(self, bytes: &[u8]) -> Option<String> {
+        match self {
+            Self::Json => Some(Status::json(bytes).ok()?.message),
+            Self::Protobuf => Some(Status::protobuf(bytes).ok()?.message),
+            Self::Text => Some(String::from_utf8_lossy(bytes).into_owned()),
+            Self::Other => None,
+        }
+    }
+}
+
+async fn read(body: Incoming) -> Result<Bytes, &'static str> {
+    match Limited::new(body, MAX_RESPONSE).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err("it is longer than 4 MiB"),
+        Err(_) => Err("it broke off"),
+    }
+}
+
+async fn refused(
+    settings: &Settings,
+    status: StatusCode,
+    headers: &HeaderMap,
+    content: Content,
+    body: Incoming,
+) -> Failure {
+    let asked = headers
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| retry::retry_after(value, SystemTime::now()));
+    let reason = match read(body).await {
+        Ok(bytes) => content.reason(&bytes).unwrap_or_default(),
+        Err(_) => String::new(),
+    };
+    let hint = match status {
+        StatusCode::NOT_FOUND => " (is the path of the endpoint right?)",
+        _ => "",
+    };
+    let message = format!(
+        "{} answers with status {}{hint}{}",
+        settings.endpoint,
+        status.as_u16(),
+        settings.quote(&reason)
+    );
+    Failure::refused(message, retry::http(status.as_u16(), asked))
 }

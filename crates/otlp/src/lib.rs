@@ -17,8 +17,8 @@
 //! when they finished. All input and output runs on the exporter's own thread, in a runtime that lives there alone and
 //! is made anew in a forked child, so it needs no runtime of the program's and disturbs none.
 #![forbid(unsafe_code)]
-#![allow(dead_code)]
 
+mod answer;
 mod builder;
 mod connection;
 mod deliver;
@@ -26,13 +26,20 @@ mod endpoint;
 mod error;
 mod exporter;
 mod failure;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod headers;
 mod http;
+mod json;
 mod link;
+mod prefix;
 mod process;
+mod protobuf;
 mod protocol;
 mod request;
+mod retry;
 mod settings;
+mod tls;
 
 pub use builder::OtlpExporterBuilder;
 pub use error::ConfigError;

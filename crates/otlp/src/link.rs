@@ -1,11 +1,15 @@
 //! What one process has between exports: a runtime, and a connection in it.
 
 use std::io;
-use std::sync::{Mutex, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
+use tokio_rustls::rustls::ClientConfig;
+use tracing_core::dispatcher::{self, Dispatch};
 
+#[cfg(feature = "grpc")]
+use crate::grpc::Grpc;
 use crate::http::Http;
 
 /// The exporter's state in one process.
@@ -46,7 +50,7 @@ impl Local {
         drop(self.slot().and_then(|mut slot| slot.take()));
     }
 
-    fn slot(&self) -> Option<std::sync::MutexGuard<'_, Option<Link>>> {
+    fn slot(&self) -> Option<MutexGuard<'_, Option<Link>>> {
         match self.link.try_lock() {
             Ok(slot) => Some(slot),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
@@ -78,10 +82,13 @@ pub(crate) struct Link {
     pub(crate) open: Open,
 }
 
-/// The connections that are open.
+/// The connections that are open, and what they are made with.
 #[derive(Debug, Default)]
 pub(crate) struct Open {
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) http: Option<Http>,
+    #[cfg(feature = "grpc")]
+    pub(crate) grpc: Option<Grpc>,
 }
 
 impl Link {
@@ -113,10 +120,15 @@ impl Engine {
         F::Output: Send,
     {
         let runtime = self.0.as_ref()?;
+        let run = || {
+            // What the libraries below have to say about this very export is nothing that anybody should export.
+            let _untraced = dispatcher::set_default(&Dispatch::none());
+            runtime.block_on(future)
+        };
         if Handle::try_current().is_err() {
-            return Some(runtime.block_on(future));
+            return Some(run());
         }
-        std::thread::scope(|scope| scope.spawn(|| runtime.block_on(future)).join()).ok()
+        std::thread::scope(|scope| scope.spawn(run).join()).ok()
     }
 }
 

@@ -43,11 +43,18 @@ const ROOMS: [Room; 8] = [
         rooms: &[WIRE, CORE],
         others: Some(&[
             "bytes",
+            "flate2",
             "http",
             "http-body-util",
+            "httpdate",
             "hyper",
             "hyper-util",
+            "rustls-native-certs",
             "tokio",
+            "tokio-rustls",
+            "tonic",
+            "tower-service",
+            "tracing-core",
         ]),
     },
     Room {
