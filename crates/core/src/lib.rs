@@ -25,7 +25,7 @@ pub use limits::Limits;
 pub use propagation::{
     AsVariables, BaggagePropagator, Extracted, HEADER_NAMES, HeaderSink, HeaderSource, Injected,
     ParsePropagatorsError, Propagator, Propagators, SeedHeaders, TraceContext, TraceParentText,
-    Trust,
+    Trust, variable_name,
 };
 pub use redact::{ParseRedactError, REDACTED, Redact};
 pub use resource::{ParseResourceError, Resource};

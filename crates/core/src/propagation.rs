@@ -46,7 +46,7 @@ pub use source::HeaderSource;
 pub use trace_context::TraceContext;
 pub use traceparent::TraceParentText;
 pub use trust::Trust;
-pub use variables::AsVariables;
+pub use variables::{AsVariables, variable_name};
 
 /// A format in which contexts travel.
 ///

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 use crate::engine::{self, Parent};
 use crate::hot;
-use crate::span::SpanObject;
+use crate::span::{ROOT, SpanObject};
 use crate::span_context::SpanContext;
 use crate::tracer::Tracer;
 
@@ -18,6 +18,7 @@ pub(crate) unsafe fn begin(span: &SpanObject, tracer: &Tracer, parent: *mut PyOb
         // SAFETY: as promised by the caller.
         let parent = unsafe { Bound::from_borrowed_ptr(py, parent) };
         if begin_under(span, tracer, &parent).is_none() {
+            span.raise(ROOT);
             // SAFETY: as promised by the caller.
             unsafe { hot::begin(span, tracer, None) };
         }

@@ -29,6 +29,7 @@ mod links;
 mod module;
 mod null_exporter;
 mod place;
+mod propagation;
 mod sampler;
 mod sampling;
 mod settings;

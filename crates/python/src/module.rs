@@ -118,7 +118,7 @@ impl State {
 
 /// The current span, which can be written to; None where there is none.
 #[pyfunction]
-fn get_current_span(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+pub(crate) fn get_current_span(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     // SAFETY: attached; the reference is owned.
     unsafe { Bound::from_owned_ptr_or_opt(py, crate::current::get()) }
 }
@@ -206,6 +206,12 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_hot_method(&py.get_type::<Tracer>())?;
     module.add_function(wrap_pyfunction!(get_current_span, module)?)?;
     module.add_function(wrap_pyfunction!(crate::decorator::traced, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::propagation::inject, module)?)?;
+    module.add_function(wrap_pyfunction!(
+        crate::propagation::inject_environment,
+        module
+    )?)?;
+    module.add_function(wrap_pyfunction!(crate::propagation::extract, module)?)?;
     // SAFETY: the state owns the dict.
     module.add("registry", unsafe {
         Bound::from_borrowed_ptr(py, (*state).registry)

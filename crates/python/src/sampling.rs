@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use crate::attributes;
 use crate::convert;
 use crate::engine::{self, Parent};
-use crate::span::{OPEN, SpanObject};
+use crate::span::{OPEN, ROOT, SpanObject};
 use crate::span_context::SpanContext as SpanContextObject;
 use crate::text;
 use crate::tracer::Tracer;
@@ -27,7 +27,7 @@ pub(crate) fn pass_through(span: &SpanObject, parent: Option<Parent>) {
     unsafe { attributes::forget(span) };
 }
 
-/// Asks a sampler that wants to see name, kind and attributes.
+/// Asks a sampler that wants to see name, kind and attributes, or begins a root below the process's parent.
 #[cold]
 pub(crate) fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Parent>) -> Begun {
     Python::attach(|py| {
@@ -40,6 +40,16 @@ pub(crate) fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Parent>) 
             context.is_remote = parent.flags & engine::REMOTE != 0;
             context
         });
+        let kind = SpanKind::from_otlp(span.kind.get());
+        let process = if parent.is_none() && !span.has(ROOT) {
+            binding::parent_of_root(tracer.engine().tracer(), kind)
+        } else {
+            None
+        };
+        let parent = parent.or_else(|| process.cloned());
+        if let Some(process) = process {
+            span.parent_id.set(process.span_id.to_word());
+        }
         // SAFETY: attached; the name is owned by the span.
         let name = unsafe { text::lossy(span.name.as_ptr()) }.into_owned();
         let initial = initial(py, span, tracer);
@@ -62,15 +72,26 @@ pub(crate) fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Parent>) 
                 }
             }
         }
-        if let Some(trace_state) = decision.trace_state {
-            let mut context = SpanContextObject::of_ids(
-                py,
-                begun.trace_id,
-                begun.span_id,
-                span.parent_id.get(),
-                begun.flags as u16,
-            );
-            context.set_state(py, trace_state.as_str());
+        let inherits = process.is_some_and(|process| {
+            !process.baggage.is_empty()
+                || !process.trace_state.is_empty()
+                || process.text_ids().is_some()
+        });
+        if decision.trace_state.is_some() || inherits {
+            let mut context = match process.map(|process| SpanContextObject::from_core(py, process))
+            {
+                Some(Ok(process)) => process.child(py, begun.span_id, begun.sampled),
+                _ => SpanContextObject::of_ids(
+                    py,
+                    begun.trace_id,
+                    begun.span_id,
+                    span.parent_id.get(),
+                    begun.flags as u16,
+                ),
+            };
+            if let Some(trace_state) = decision.trace_state {
+                context.set_state(py, trace_state.as_str());
+            }
             if let Ok(context) = Bound::new(py, context) {
                 span.context.store(context.into_any());
             }

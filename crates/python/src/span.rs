@@ -24,6 +24,8 @@ pub(crate) const ENDING: u8 = 3;
 
 /// The sampler said yes: attributes are kept and the span is exported.
 pub(crate) const RECORDING: u8 = 1;
+/// It was asked to be a root: not even the process's parent is its own.
+pub(crate) const ROOT: u8 = 2;
 /// `start` is nanoseconds since the epoch, not ticks.
 pub(crate) const START_IS_NS: u8 = 4;
 /// So is `end`.

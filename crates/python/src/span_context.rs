@@ -145,6 +145,26 @@ impl SpanContext {
         self.sampled.bind(py).is_truthy().unwrap_or(true)
     }
 
+    /// As [`to_core`](Self::to_core), without reading texts that say nothing but ids.
+    pub(crate) fn to_core_quickly(&self, py: Python<'_>) -> Core {
+        let parent = self.parent_span_id.bind(py);
+        let parent = match parent.cast::<PyString>().map(PyStringMethods::to_str) {
+            Ok(Ok(text)) => SpanId::from_hex(text.as_bytes()).ok(),
+            _ if parent.is_none() => Some(SpanId::INVALID),
+            _ => None,
+        };
+        let (Some(plain), Some(parent)) = (self.plain(py), parent) else {
+            return self.to_core(py);
+        };
+        let trace_id = TraceId::from_words(plain.trace_id);
+        let mut core = Core::new(trace_id, SpanId::from_word(plain.span_id));
+        core.parent_span_id = parent.valid();
+        core.sampled = plain.sampled;
+        core.is_remote = plain.is_remote;
+        core.set_random_trace_id(plain.random);
+        core
+    }
+
     /// The engine's form of it, whatever stands in the fields.
     pub(crate) fn to_core(&self, py: Python<'_>) -> Core {
         let id = |value: &Py<PyAny>| {

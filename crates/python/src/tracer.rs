@@ -15,7 +15,7 @@ use crate::heap_type::Slot;
 use crate::lanes::Lane;
 use crate::limits::Limits;
 use crate::settings::{self, Options};
-use crate::span::{self, START_IS_NS, SpanObject};
+use crate::span::{self, ROOT, START_IS_NS, SpanObject};
 use crate::stats::Stats;
 use crate::{attributes, convert, hot, inherit, kind};
 
@@ -256,7 +256,10 @@ impl Tracer {
                 crate::links::add_all(&made, &links);
             }
             match &parent {
-                _ if root => hot::begin(span, tracer, None),
+                _ if root => {
+                    span.raise(ROOT);
+                    hot::begin(span, tracer, None);
+                }
                 Some(parent) => match SpanObject::of(parent) {
                     Some(parent) => hot::begin_under(span, tracer, parent),
                     None => inherit::begin(span, tracer, parent.as_ptr()),

@@ -56,8 +56,13 @@ impl HeaderSink for Command {
     }
 }
 
-/// The variable that stands for a header. Those of W3C are at hand.
-fn variable_name(header: &str) -> Cow<'static, str> {
+/// The variable that stands for a header.
+///
+/// ```
+/// assert_eq!(codomyrmex_core::variable_name("X-B3-TraceId"), "X_B3_TRACEID");
+/// ```
+pub fn variable_name(header: &str) -> Cow<'static, str> {
+    // The usual ones are at hand.
     let known = ["TRACEPARENT", "TRACESTATE", "BAGGAGE"];
     if let Some(name) = known.iter().find(|name| name.eq_ignore_ascii_case(header)) {
         return Cow::Borrowed(name);

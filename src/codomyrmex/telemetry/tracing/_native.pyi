@@ -1,6 +1,6 @@
 """The native half of the package. Import the names from `codomyrmex.telemetry.tracing`."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from datetime import datetime
 from inspect import Signature
 from types import TracebackType
@@ -12,7 +12,12 @@ from codomyrmex.telemetry.tracing.exporters import SpanExporter
 from codomyrmex.telemetry.tracing.models import SpanKind, SpanStatus
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_ContextT = TypeVar("_ContextT", bound=Span | SpanContext)
 _Time = float | datetime
+_Text = str | bytes
+_Carrier = Mapping[str, Any] | Iterable[tuple[_Text, _Text]]
+_CarrierT = TypeVar("_CarrierT", bound=MutableMapping[str, Any] | list[Any])
+_EnvironmentT = TypeVar("_EnvironmentT", bound=MutableMapping[str, str])
 _Headers = Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
 
 @disjoint_base
@@ -302,6 +307,20 @@ class NullExporter:
 registry: dict[str, Tracer]
 
 def get_current_span() -> Span | None: ...
+def inject(
+    carrier: _CarrierT, context: Span | SpanContext | None = None, *, propagators: str | None = None
+) -> _CarrierT: ...
+def inject_environment(
+    environment: _EnvironmentT, context: Span | SpanContext | None = None, *, propagators: str | None = None
+) -> _EnvironmentT: ...
+@overload
+def extract(
+    carrier: _Carrier, context: None = None, *, propagators: str | None = None
+) -> SpanContext | None: ...
+@overload
+def extract(
+    carrier: _Carrier, context: _ContextT, *, propagators: str | None = None
+) -> _ContextT | SpanContext: ...
 def register(kinds: type[SpanKind], statuses: type[SpanStatus]) -> None: ...
 def traced(function: _Function, name: str | None, kind: SpanKind, tracer_name: str) -> _Function: ...
 def json_text(spans: Iterable[Span], pretty: bool) -> str: ...
