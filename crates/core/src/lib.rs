@@ -30,8 +30,8 @@ pub use propagation::{
 pub use redact::{ParseRedactError, REDACTED, Redact};
 pub use resource::{ParseResourceError, Resource};
 pub use sampler::{
-    ParentBased, ParseSamplerError, Sample, Sampler, SamplingDecision, SamplingInput,
-    SamplingResult,
+    ConsistentProbability, ParentBased, ParseSamplerError, RateLimit, Sample, Sampler,
+    SamplingDecision, SamplingInput, SamplingResult,
 };
 pub use status::{SpanStatus, UnknownSpanStatus};
 pub use text_id::{PARENT_SPAN_ID_ATTRIBUTE, SPAN_ID_ATTRIBUTE, TRACE_ID_ATTRIBUTE, TextIds};

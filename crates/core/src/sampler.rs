@@ -1,5 +1,11 @@
+mod consistent;
+mod rate_limit;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub use consistent::ConsistentProbability;
+pub use rate_limit::RateLimit;
 
 use codomyrmex_wire::Value;
 
@@ -88,32 +94,38 @@ impl Sampler {
     }
 
     /// The sampler with one of the names that `OTEL_TRACES_SAMPLER` knows, in any case: `always_on`, `always_off`,
-    /// `traceidratio`, `parentbased_always_on`, `parentbased_always_off`, `parentbased_traceidratio`. `argument` is the ratio
-    /// of those that have one, 1 where it is missing or empty, and ignored by the others.
+    /// `traceidratio`, or one of our own: `consistent_probability` ([`ConsistentProbability`]), `rate_limit`
+    /// ([`RateLimit`]); each also with `parentbased_` in front. `argument` is the ratio, or the traces a second of
+    /// `rate_limit`; 1 where it is missing or empty, and ignored where there is none.
     ///
     /// # Errors
     ///
-    /// An unknown name, or a ratio that is no number between 0 and 1.
+    /// An unknown name, a ratio that is no number between 0 and 1, or a rate that is no number of at least 0.
     pub fn parse(name: &str, argument: Option<&str>) -> Result<Sampler, ParseSamplerError> {
         let name = name.trim().to_ascii_lowercase();
         let (parent_based, rule) = match name.strip_prefix("parentbased_") {
             Some(rule) => (true, rule),
             None => (false, name.as_str()),
         };
+        let number = |most: f64, error| match argument.unwrap_or_default().trim() {
+            "" => Ok(1.0),
+            text => text
+                .parse()
+                .ok()
+                .filter(|number| (0.0..=most).contains(number))
+                .ok_or(error),
+        };
         let sampler = match rule {
             "always_on" => Sampler::always_on(),
             "always_off" => Sampler::always_off(),
-            "traceidratio" => {
-                let argument = argument.unwrap_or_default().trim();
-                let ratio = match argument {
-                    "" => 1.0,
-                    text => text
-                        .parse()
-                        .ok()
-                        .filter(|ratio| (0.0..=1.0).contains(ratio))
-                        .ok_or(ParseSamplerError::Ratio)?,
-                };
-                Sampler::ratio(ratio)
+            "traceidratio" => Sampler::ratio(number(1.0, ParseSamplerError::Ratio)?),
+            "consistent_probability" => {
+                let probability = number(1.0, ParseSamplerError::Ratio)?;
+                Sampler::custom(Arc::new(ConsistentProbability::new(probability)))
+            }
+            "rate_limit" => {
+                let per_second = number(f64::MAX, ParseSamplerError::Rate)?;
+                Sampler::custom(Arc::new(RateLimit::new(per_second)))
             }
             _ => return Err(ParseSamplerError::Name),
         };
@@ -411,16 +423,19 @@ pub enum ParseSamplerError {
     Name,
     /// The argument is no number between 0 and 1.
     Ratio,
+    /// The argument is no number of traces a second.
+    Rate,
 }
 
 impl fmt::Display for ParseSamplerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             ParseSamplerError::Name => {
-                "unknown sampler: expected always_on, always_off, traceidratio, parentbased_always_on, \
-                 parentbased_always_off or parentbased_traceidratio"
+                "unknown sampler: expected always_on, always_off, traceidratio, consistent_probability or rate_limit, \
+                 or one of them with parentbased_ in front"
             }
             ParseSamplerError::Ratio => "the sampler's argument is no number between 0 and 1",
+            ParseSamplerError::Rate => "the sampler's argument is no number of traces a second",
         })
     }
 }
@@ -510,6 +525,16 @@ mod tests {
                 Some("1e-4"),
                 "ParentBased{root:TraceIdRatioBased{0.000100}}",
             ),
+            (
+                "parentbased_consistent_probability",
+                Some("0.5"),
+                "ParentBased{root:ConsistentProbability{0.5}}",
+            ),
+            (
+                "parentbased_rate_limit",
+                Some("100"),
+                "ParentBased{root:RateLimit{100}}",
+            ),
         ] {
             let sampler = Sampler::parse(name, argument).expect(name);
             assert_eq!(sampler.description(), description);
@@ -523,6 +548,12 @@ mod tests {
             assert_eq!(
                 Sampler::parse(name, None).unwrap_err(),
                 ParseSamplerError::Name
+            );
+        }
+        for rate in ["x", "-1", "NaN", "inf"] {
+            assert_eq!(
+                Sampler::parse("rate_limit", Some(rate)).unwrap_err(),
+                ParseSamplerError::Rate
             );
         }
         for ratio in ["x", "1.5", "-0.1", "NaN", "inf"] {

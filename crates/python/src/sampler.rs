@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use codomyrmex_core::{
-    Sample, Sampler as Core, SamplingInput, SamplingResult as CoreResult, TraceState,
+    ConsistentProbability, RateLimit, Sample, Sampler as Core, SamplingInput,
+    SamplingResult as CoreResult, TraceState,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -51,6 +52,28 @@ impl Sampler {
         }
         Ok(Self {
             core: Core::ratio(ratio),
+        })
+    }
+
+    /// A share of the traces, between 0 and 1, with how many each stands for in its trace state (`ot=th:…`).
+    #[staticmethod]
+    fn consistent_probability(probability: f64) -> PyResult<Self> {
+        if !(0.0..=1.0).contains(&probability) {
+            return Err(PyValueError::new_err("a probability lies between 0 and 1"));
+        }
+        Ok(Self {
+            core: Core::custom(Arc::new(ConsistentProbability::new(probability))),
+        })
+    }
+
+    /// At most so many traces a second. For roots: below `parent_based`.
+    #[staticmethod]
+    fn rate_limit(per_second: f64) -> PyResult<Self> {
+        if !(0.0..=f64::MAX).contains(&per_second) {
+            return Err(PyValueError::new_err("a rate is a number of at least 0"));
+        }
+        Ok(Self {
+            core: Core::custom(Arc::new(RateLimit::new(per_second))),
         })
     }
 

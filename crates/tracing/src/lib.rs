@@ -127,16 +127,17 @@ pub mod __private;
 
 #[doc(inline)]
 pub use codomyrmex_core::{
-    AsVariables, AttributeValue, Baggage, BaggagePropagator, Batch, ConsoleExporter, CurrentSpan,
-    Delivery, Dropped, EndingSpan, ExportError, ExporterStats, Extracted, FinishedEvent,
-    FinishedLink, FinishedSpan, FlushResult, FutureExt, HeaderSink, HeaderSource, IdGenerator,
-    InMemoryExporter, InSpan, Injected, Limits, MapError, NullExporter, ParentBased, ParseIdError,
-    ParsePropagatorsError, ParseRedactError, ParseResourceError, ParseSamplerError, Propagator,
-    Propagators, Redact, Resource, Sample, Sampler, SamplingDecision, SamplingInput,
-    SamplingResult, SeedHeaders, Span, SpanContext, SpanExporter, SpanGuard, SpanHooks, SpanId,
-    SpanKind, SpanOptions, SpanStatus, SpanView, StartedSpan, Stats, Style, TraceContext, TraceId,
-    TraceParentText, TraceState, TraceStateError, Tracer, TracerBuilder, Trust, UnknownSpanKind,
-    UnknownSpanStatus, Value, current_context, diagnostics, drawn, get_current_span,
+    AsVariables, AttributeValue, Baggage, BaggagePropagator, Batch, ConsistentProbability,
+    ConsoleExporter, CurrentSpan, Delivery, Dropped, EndingSpan, ExportError, ExporterStats,
+    Extracted, FinishedEvent, FinishedLink, FinishedSpan, FlushResult, FutureExt, HeaderSink,
+    HeaderSource, IdGenerator, InMemoryExporter, InSpan, Injected, Limits, MapError, NullExporter,
+    ParentBased, ParseIdError, ParsePropagatorsError, ParseRedactError, ParseResourceError,
+    ParseSamplerError, Propagator, Propagators, RateLimit, Redact, Resource, Sample, Sampler,
+    SamplingDecision, SamplingInput, SamplingResult, SeedHeaders, Span, SpanContext, SpanExporter,
+    SpanGuard, SpanHooks, SpanId, SpanKind, SpanOptions, SpanStatus, SpanView, StartedSpan, Stats,
+    Style, TraceContext, TraceId, TraceParentText, TraceState, TraceStateError, Tracer,
+    TracerBuilder, Trust, UnknownSpanKind, UnknownSpanStatus, Value, current_context, diagnostics,
+    drawn, get_current_span,
 };
 
 #[cfg(feature = "otlp")]

@@ -197,3 +197,24 @@ def test_a_sampler_sees_the_links():
         with tracer.span("b"):
             pass
         assert asked.links[1] == []
+
+
+def test_consistent_probability_says_what_a_trace_stands_for():
+    tracer = Tracer("t", InMemoryExporter(), sampler=Sampler.parent_based(Sampler.consistent_probability(1)))
+    with tracer.span("a"), tracer.span("b") as b:
+        assert "ot=th:0" in b.context.to_headers()["tracestate"]
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        Sampler.consistent_probability(1.5)
+
+
+def test_a_rate_limit_keeps_whole_traces_and_not_too_many():
+    memory = InMemoryExporter()
+    # One trace in a thousand seconds.
+    tracer = Tracer("t", memory, sampler=Sampler.parent_based(Sampler.rate_limit(0.001)))
+    for _ in range(5):
+        with tracer.span("root"), tracer.span("child"):
+            pass
+    tracer.flush()
+    assert [span.name for span in memory.spans] == ["child", "root"]
+    with pytest.raises(ValueError, match="at least 0"):
+        Sampler.rate_limit(float("nan"))
