@@ -21,6 +21,7 @@ use crate::heap_type::{Slot, TypeBuilder, guard};
 use crate::hot;
 use crate::module::state;
 use crate::span::{self, Pair, SpanObject};
+use crate::user_code;
 
 pub(crate) use make::{from_span, traced};
 
@@ -149,10 +150,10 @@ unsafe extern "C" fn call_plain(
         let function = traced.function.as_ptr();
         let span = traced.new_span();
         if span.is_null() {
-            return ffi::PyObject_Vectorcall(function, args, count, names);
+            return user_code::vectorcall(function, args, count, names);
         }
         hot::enter_block(&*span);
-        let result = ffi::PyObject_Vectorcall(function, args, count, names);
+        let result = user_code::vectorcall(function, args, count, names);
         if result.is_null() {
             leave_raising(&*span);
         } else {
@@ -204,7 +205,7 @@ unsafe extern "C" fn call_driven(
 ) -> *mut PyObject {
     // SAFETY: as for `call_plain`.
     unsafe {
-        let inner = ffi::PyObject_Vectorcall(
+        let inner = user_code::vectorcall(
             Traced::from_ptr(object).function.as_ptr(),
             args,
             count,

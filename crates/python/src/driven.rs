@@ -20,6 +20,7 @@ use crate::heap_type::{Slot, TypeBuilder};
 use crate::hot;
 use crate::module::state;
 use crate::span::{ENTERED, OPEN, SpanObject};
+use crate::user_code;
 
 /// What a function's call gives.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -179,7 +180,7 @@ unsafe extern "C" fn send(
     unsafe {
         let driven = Driven::from_ptr(object);
         driven.step_in();
-        let sent = ffi::PyIter_Send(driven.inner.as_ptr(), value, result);
+        let sent = user_code::send(driven.inner.as_ptr(), value, result);
         match sent {
             ffi::PySendResult::PYGEN_NEXT => driven.step_out(),
             ffi::PySendResult::PYGEN_RETURN => driven.end(),
@@ -246,7 +247,7 @@ unsafe fn step_by(
             return method;
         }
         owner.step_in();
-        let result = ffi::PyObject_Vectorcall(method, values, count, ptr::null_mut());
+        let result = user_code::vectorcall(method, values, count, ptr::null_mut());
         ffi::Py_DECREF(method);
         if result.is_null() {
             owner.end_raising();

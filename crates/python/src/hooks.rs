@@ -2,10 +2,12 @@
 
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::lanes::swallow;
 use crate::span::{RECORDING, SpanObject};
 use crate::tracer::Tracer;
+use crate::user_code;
 
 /// Calls a hook that the object need not have; None where it has none or it raised.
 fn call<'py>(
@@ -16,11 +18,11 @@ fn call<'py>(
 ) -> Option<Bound<'py, PyAny>> {
     let py = span.py();
     let hook = tracer.hooks(py)?.getattr(name).ok()?;
-    let called = match more {
-        Some(more) => hook.call1((span, more)),
-        None => hook.call1((span,)),
+    let args = match more {
+        Some(more) => PyTuple::new(py, [span, &more]),
+        None => PyTuple::new(py, [span]),
     };
-    match called {
+    match args.and_then(|args| user_code::call(&hook, &args, None)) {
         Ok(result) => Some(result),
         Err(error) => {
             swallow(py, &error, "a span hook raised");

@@ -12,11 +12,14 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi::{self, PyObject};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::diagnostics;
 use crate::heap_type::{Slot, show};
 use crate::module::state;
 use crate::span::SpanObject;
+use crate::timer;
+use crate::user_code;
 
 /// So many spans wait at most while an exporter is slow.
 const MOST: usize = 16_384;
@@ -32,9 +35,14 @@ pub(crate) struct Counts {
     pub(crate) queued: u64,
 }
 
+/// The shortest interval that is not a busy loop.
+const LEAST_INTERVAL: Duration = Duration::from_millis(1);
+
 pub(crate) struct Lane {
     exporter: Slot,
     batch: usize,
+    /// So long a finished span waits for its batch; None is until the batch is complete.
+    interval: Option<Duration>,
     queue: Mutex<Queue>,
     /// Where threads wait for the exporting one. Apart from the queue, which is locked with the interpreter attached only.
     turn: Mutex<()>,
@@ -59,6 +67,8 @@ struct Queue {
     /// So many spans ever came in, and so many of these are out of here.
     arrived: u64,
     gone: u64,
+    /// When the oldest of those that wait are due, where there is an interval.
+    due: Option<Instant>,
     closed: bool,
     /// The exporter has been shut down.
     ended: bool,
@@ -87,12 +97,17 @@ fn this_thread() -> usize {
 }
 
 impl Lane {
-    pub(crate) fn new(exporter: Bound<'_, PyAny>, batch: usize) -> Self {
+    pub(crate) fn new(
+        exporter: Bound<'_, PyAny>,
+        batch: usize,
+        interval: Option<Duration>,
+    ) -> Self {
         let slot = Slot::empty();
         slot.store(exporter);
         Self {
             exporter: slot,
             batch: batch.max(1),
+            interval: interval.map(|interval| interval.max(LEAST_INTERVAL)),
             queue: Mutex::default(),
             turn: Mutex::new(()),
             idle: Condvar::new(),
@@ -131,8 +146,13 @@ impl Lane {
         queue.arrived += 1;
         let waiting = queue.waiting.len();
         if waiting == 1 {
+            self.plan(&mut queue);
+            let due = queue.due;
             drop(queue);
             state().keep(span.tracer.as_ptr());
+            if let Some(due) = due {
+                Python::attach(|py| timer::look_at(py, due));
+            }
             // With a batch size of one the first span is the last of its batch.
             if self.batch > 1 {
                 return;
@@ -142,6 +162,34 @@ impl Lane {
         if queue.waiting.len() >= self.batch {
             self.completed(queue, span.tracer.as_ptr());
         }
+    }
+
+    /// What waits from now on is due in an interval.
+    fn plan(&self, queue: &mut Queue) {
+        if let Some(interval) = self.interval {
+            queue.due = if queue.waiting.is_empty() {
+                None
+            } else {
+                clock::deadline(interval)
+            };
+        }
+    }
+
+    /// Exports what is due; gives when the next spans are. While another thread exports, it says so itself when it is done.
+    pub(crate) fn flush_due(&self, py: Python<'_>, tracer: *mut PyObject) -> Option<Instant> {
+        let queue = self.lock();
+        let due = queue
+            .due
+            .filter(|_| queue.exporting.is_none() && !queue.ended)?;
+        drop(queue);
+        if !clock::remaining(Some(due)).is_zero() {
+            return Some(due);
+        }
+        self.flush(py, tracer, None);
+        if let Some(error) = PyErr::take(py) {
+            swallow(py, &error, "a flush after flush_interval failed");
+        }
+        None
     }
 
     #[cold]
@@ -186,14 +234,19 @@ impl Lane {
                 queue.handed_over = 0;
                 well &= flush.is_none_or(|flush| queue.before(flush.mark) == 0);
                 let nothing_waits = queue.waiting.is_empty();
+                let due = queue.due.filter(|_| !nothing_waits);
                 drop(queue);
                 self.idle.notify_all();
+                if let Some(due) = due {
+                    timer::look_at(py, due);
+                }
                 if nothing_waits {
                     state().release(tracer);
                 }
                 return well;
             }
             let spans: Vec<*mut PyObject> = queue.waiting.drain(..size).collect();
+            self.plan(&mut queue);
             queue.taken = size;
             drop(queue);
             let exported = self.export(py, spans);
@@ -229,7 +282,10 @@ impl Lane {
         let Some(exporter) = self.exporter.get(py) else {
             return false;
         };
-        match exporter.call_method1(pyo3::intern!(py, "export"), (list,)) {
+        let called = exporter
+            .getattr(pyo3::intern!(py, "export"))
+            .and_then(|export| user_code::call(&export, &PyTuple::new(py, [list])?, None));
+        match called {
             Ok(result) => !result.is(&*pyo3::types::PyBool::new(py, false)),
             Err(error) => {
                 swallow(
@@ -311,7 +367,7 @@ impl Lane {
         let Ok(method) = exporter.getattr(method) else {
             return true;
         };
-        match method.call0() {
+        match user_code::call(&method, &PyTuple::empty(py), None) {
             Ok(_) => true,
             Err(error) => {
                 swallow(py, &error, "an exporter raised in flush() or shutdown()");

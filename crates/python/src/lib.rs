@@ -41,9 +41,11 @@ mod span_methods;
 mod stats;
 mod status;
 mod text;
+mod timer;
 mod times;
 mod traceback;
 mod tracer;
+mod user_code;
 
 use pyo3::prelude::*;
 

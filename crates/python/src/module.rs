@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) throw: *mut PyObject,
     pub(crate) close: *mut PyObject,
     pub(crate) anext: *mut PyObject,
+    /// The header that is written most.
+    pub(crate) traceparent: *mut PyObject,
     /// The attributes of code objects that name a frame.
     pub(crate) code_file: *mut PyObject,
     pub(crate) code_name: *mut PyObject,
@@ -107,6 +109,12 @@ impl State {
         Ok(())
     }
 
+    /// Exports what waited for its tracer's whole interval; gives when the next spans are due.
+    pub(crate) fn flush_due(&self, py: Python<'_>) -> Option<Instant> {
+        let due = |tracer: &Bound<'_, Tracer>| crate::tracer::flush_due(tracer);
+        self.live(py).iter().filter_map(due).min()
+    }
+
     fn live<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, Tracer>> {
         let tracers = self.tracers.lock().unwrap_or_else(PoisonError::into_inner);
         tracers
@@ -114,6 +122,15 @@ impl State {
             .filter_map(|tracer| tracer.bind(py).upgrade_as::<Tracer>().ok().flatten())
             .collect()
     }
+}
+
+/// The header's name as a `str`; of the one that is written most there is one already.
+pub(crate) fn header_name<'py>(py: Python<'py>, name: &str) -> Bound<'py, PyAny> {
+    if name == "traceparent" {
+        // SAFETY: attached; the state owns it.
+        return unsafe { Bound::from_borrowed_ptr(py, state().traceparent) };
+    }
+    PyString::new(py, name).into_any()
 }
 
 /// The current span, which can be written to; None where there is none.
@@ -128,7 +145,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 #[pyfunction]
 fn at_exit(py: Python<'_>) {
-    state().end.get_or_init(|| clock::deadline(FAREWELL));
+    let end = *state().end.get_or_init(|| clock::deadline(FAREWELL));
+    crate::timer::stop(py);
     let tracers = state().live(py);
     // First of all, for threads that go on would make the end wait for ever.
     tracers.iter().for_each(crate::tracer::refuse);
@@ -137,10 +155,12 @@ fn at_exit(py: Python<'_>) {
             crate::lanes::swallow(py, &error, "a tracer could not be shut down at exit");
         }
     }
+    crate::timer::wait(py, end);
 }
 
 #[pyfunction]
 fn after_fork(py: Python<'_>) {
+    crate::timer::forget(py);
     for tracer in state().live(py) {
         crate::tracer::forget(&tracer);
         state().release(tracer.as_ptr());
@@ -170,6 +190,7 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         throw: word("throw"),
         close: word("close"),
         anext: word("__anext__"),
+        traceparent: word("traceparent"),
         code_file: word("co_filename"),
         code_name: word(if py.version_info() >= (3, 11) {
             "co_qualname"

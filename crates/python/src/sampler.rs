@@ -8,11 +8,11 @@ use codomyrmex_core::{
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::lanes::swallow;
 use crate::span_context::SpanContext;
-use crate::{convert, kind};
+use crate::{convert, kind, user_code};
 
 /// Decides which traces are recorded, before anything else is paid for.
 #[pyclass(
@@ -192,10 +192,8 @@ impl Own {
             .map(|link| SpanContext::from_core(py, link))
             .collect::<PyResult<_>>()?;
         options.set_item("links", links)?;
-        let answer = self
-            .sampler
-            .bind(py)
-            .call_method("sample", (input.name,), Some(&options))?;
+        let sample = self.sampler.bind(py).getattr("sample")?;
+        let answer = user_code::call(&sample, &PyTuple::new(py, [input.name])?, Some(&options))?;
         let Ok(result) = answer.cast::<SamplingResult>() else {
             return Ok(answer.is_truthy()?.into());
         };

@@ -35,6 +35,8 @@ pub(crate) struct Made<'py> {
     pub(crate) exporter: Option<Bound<'py, PyAny>>,
     /// Exporters that take Span objects.
     pub(crate) in_process: Vec<Bound<'py, PyAny>>,
+    /// How long a finished span waits for its batch.
+    pub(crate) interval: Option<Duration>,
 }
 
 /// The keyword arguments of `Tracer`.
@@ -83,8 +85,11 @@ pub(crate) fn make<'py>(
         }
         builder = builder.resource(resource);
     }
+    let mut waits = settings.flush_interval;
     if let Some(seconds) = options.flush_interval {
-        builder = builder.flush_interval(interval(seconds)?);
+        let given = interval(seconds)?;
+        builder = builder.flush_interval(given);
+        waits = Some(given);
     }
     let mut in_process = Vec::new();
     match &exporter {
@@ -111,6 +116,7 @@ pub(crate) fn make<'py>(
         service_name,
         exporter,
         in_process,
+        interval: waits,
     })
 }
 

@@ -97,7 +97,7 @@ pub(crate) unsafe fn of_object(object: *mut PyObject) -> *mut PyObject {
             // An exact `str` even for an instance of a subclass.
             ffi::PyUnicode_FromObject(object)
         } else {
-            ffi::PyObject_Str(object)
+            crate::user_code::str(object)
         };
         if !text.is_null() {
             return text;

@@ -191,7 +191,7 @@ impl Tracer {
             lanes: made
                 .in_process
                 .into_iter()
-                .map(|exporter| Lane::new(exporter, batch_size))
+                .map(|exporter| Lane::new(exporter, batch_size, made.interval))
                 .collect(),
             hooks: Slot::empty(),
         };
@@ -395,6 +395,14 @@ fn flush_lanes(
         well &= lane.call(py, "flush");
     }
     Ok(well)
+}
+
+/// Exports what waited for the tracer's whole interval; gives when the next spans are due.
+pub(crate) fn flush_due(tracer: &Bound<'_, Tracer>) -> Option<Instant> {
+    let lanes = tracer.get().core.get()?.lanes.iter();
+    lanes
+        .filter_map(|lane| lane.flush_due(tracer.py(), tracer.as_ptr()))
+        .min()
 }
 
 /// What is finished from now on is counted and dropped.

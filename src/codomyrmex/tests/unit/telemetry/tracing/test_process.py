@@ -308,3 +308,106 @@ threading.Thread(target=export, daemon=True).start()
 entered.wait()
 """)
     assert (code, out, err) == (0, "True True\n", "")
+
+
+@needs_fork
+def test_a_forked_child_has_its_own_timer():
+    import queue
+
+    class Passing:
+        def __init__(self):
+            self.names = queue.SimpleQueue()
+
+        def export(self, spans):
+            for span in spans:
+                self.names.put(span.name)
+
+    exporter = Passing()
+    tracer = Tracer("t", exporter, flush_interval=0.001)
+
+    def work(name="child"):
+        tracer.start_span(name).finish()
+        return exporter.names.get(timeout=30)
+
+    def work_of_a_child():
+        exporter.names = queue.SimpleQueue()
+        return work()
+
+    for number in range(20):
+        assert work(f"parent {number}") == f"parent {number}"
+        # While this one may be on its way.
+        tracer.start_span("parent").finish()
+        assert in_a_child(work_of_a_child) == "child"
+        assert exporter.names.get(timeout=30) == "parent"
+
+
+TIMED = """
+from codomyrmex.telemetry.tracing import *
+tracer = Tracer("t", ConsoleExporter(pretty=False), flush_interval={interval})
+for number in range(13):
+    tracer.start_span(f"s{{number}}").finish()
+"""
+
+
+@pytest.mark.parametrize("interval", [0, 0.0001, 3600])
+def test_the_end_of_the_interpreter_does_not_wait_for_the_timer(interval):
+    for _ in range(5):
+        code, out, err = run(TIMED.format(interval=interval))
+        assert (code, err) == (0, "")
+        assert names(out) == [f"s{number}" for number in range(13)]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are listed below /proc")
+@pytest.mark.parametrize(("interval", "expected"), [("None", "False"), ("3600", "True")])
+def test_a_thread_is_started_only_where_there_is_an_interval(interval, expected):
+    code, out, err = run(
+        "import os\n"
+        "from codomyrmex.telemetry.tracing import *\n"
+        f"tracer = Tracer('t', InMemoryExporter(), flush_interval={interval})\n"
+        "tracer.start_span('a').finish()\n"
+        "print(len(os.listdir('/proc/self/task')) > 1)\n"
+    )
+    assert (code, out, err) == (0, f"{expected}\n", "")
+
+
+def test_daemon_threads_in_the_users_own_code_do_not_disturb_the_end():
+    code, out, err = run("""
+import asyncio, threading, time
+from codomyrmex.telemetry.tracing import *
+inside = threading.Semaphore(0)
+
+def stay(*args, **options):
+    inside.release()
+    while True:
+        time.sleep(0.0001)
+
+class Staying:
+    export = sample = on_start = on_ending = __str__ = stay
+
+async def stay_async():
+    stay()
+
+def generate():
+    yield stay()
+
+def one(tracer, name="a"):
+    tracer.start_span(name).finish()
+
+memory = InMemoryExporter()
+work = [
+    lambda: one(Tracer("t", Staying(), batch_size=1)),
+    lambda: one(Tracer("t", memory, sampler=Staying())),
+    lambda: one(Tracer("t", memory, hooks=Staying())),
+    lambda: one(Tracer("t", memory), Staying()),
+    trace(stay),
+    lambda: list(trace(generate)()),
+    lambda: asyncio.run(trace(stay_async)()),
+]
+for target in work:
+    threading.Thread(target=target, daemon=True).start()
+one(Tracer("t", Staying(), flush_interval=0.001))
+for _ in range(len(work) + 1):
+    inside.acquire()
+print("ends")
+""")
+    assert (code, out, err) == (0, "ends\n", "")
