@@ -10,6 +10,7 @@ pub(crate) struct Journal {
     path: PathBuf,
     file: File,
     verbose: bool,
+    skipped: Vec<String>,
 }
 
 impl Journal {
@@ -22,6 +23,7 @@ impl Journal {
             path,
             file,
             verbose,
+            skipped: Vec::new(),
         })
     }
 
@@ -56,6 +58,17 @@ impl Journal {
         }
         // A full disk shows in the step's own commands soon enough.
         let _ = writeln!(self.file, "{line}");
+    }
+
+    /// Tells that a test was not run, and why.
+    pub(crate) fn skip(&mut self, test: &str, reason: &str) {
+        self.note(&format!("{test}: SKIPPED: {reason}"));
+        self.skipped.push(format!("{test} ({reason})"));
+    }
+
+    /// The tests that were not run, with the reasons.
+    pub(crate) fn skipped(&self) -> &[String] {
+        &self.skipped
     }
 
     /// All that the step printed, or nothing where it was shown already.

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`, `cargo xtask interop`.
 //!
 //! Each answers with exit code 0 where all is well, 1 where something failed, 2 where the command line was not understood.
 
@@ -7,6 +7,7 @@
 mod bench;
 mod cpython;
 mod examples;
+mod interop;
 mod journal;
 mod session;
 mod steps;
@@ -27,6 +28,9 @@ cargo xtask tidy
     the walls between the rooms (also a step of `test`)
 cargo xtask bench [ARGUMENTS]...
     measure against the peers and write bench/RESULTS.md; arguments go to the driver in bench/
+cargo xtask interop [collector] [jaeger] [zipkin]
+    get the real backends (Go and Java; the first time it takes long), send them traces over every protocol, read them
+    back, and write interop/RESULTS.md
 ";
 
 fn main() -> ExitCode {
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         },
         "tidy" if rest.is_empty() => tidy::run(&root),
         "bench" => bench::run(&root, rest),
+        "interop" => interop::run(&root, rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             ExitCode::SUCCESS

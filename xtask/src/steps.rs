@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::cpython::CPython;
 use crate::examples;
+use crate::interop;
 use crate::journal::Journal;
 use crate::session::Session;
 use crate::tidy;
@@ -59,6 +60,11 @@ pub(crate) fn all(session: &Session) -> Vec<Step> {
         "types",
         "mypy --strict and stubtest, on the installed wheel",
         types,
+    ));
+    steps.push(step(
+        "interop",
+        "real backends that `cargo xtask interop` got before: sent and read back",
+        interop::step,
     ));
     steps.push(step("uv", "uv run pytest, the seed's own command", uv));
     steps

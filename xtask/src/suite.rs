@@ -114,7 +114,12 @@ fn go_through(session: &Session, steps: &[Step], width: usize, verbose: bool) ->
         let outcome = (step.work)(session, &mut journal);
         let took = started.elapsed();
         match outcome {
-            Ok(()) => println!("... ok, {}", seconds(took)),
+            Ok(()) => {
+                println!("... ok, {}", seconds(took));
+                for test in journal.skipped() {
+                    println!("        SKIPPED {test}");
+                }
+            }
             Err(message) => {
                 println!("... {}, {}\n", failed(), seconds(took));
                 print!("{}", journal.text());
