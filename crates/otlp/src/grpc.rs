@@ -27,8 +27,11 @@ use crate::settings::Settings;
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-/// How tonic begins what it says of an answer over the limit, under a code that receivers use too.
-const TOO_LONG: &str = "Error, decoded message length too large";
+/// How tonic begins what it says of an answer over the limit, under codes that receivers use too.
+const TOO_LONG: [&str; 2] = [
+    "Error, decoded message length too large",
+    "Error decompressing: size limit",
+];
 
 /// A connection that stays open between calls.
 pub(crate) type Grpc = SendRequest<Body>;
@@ -51,7 +54,10 @@ pub(crate) async fn send(
     let mut client = tonic::client::Grpc::with_origin(Channel(grpc), origin(settings))
         .max_decoding_message_size(MAX_RESPONSE);
     if settings.compression == Compression::Gzip {
-        client = client.send_compressed(CompressionEncoding::Gzip);
+        // Receivers answer as they are spoken to.
+        client = client
+            .send_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Gzip);
     }
     let mut headers = settings.headers.map().clone();
     headers
@@ -66,7 +72,11 @@ pub(crate) async fn send(
     {
         Ok(response) => Ok(answer::Response::protobuf(response.get_ref())
             .unwrap_or_else(|error| answer::Response::unreadable(&error.to_string()))),
-        Err(status) if status.message().starts_with(TOO_LONG) => {
+        Err(status)
+            if TOO_LONG
+                .iter()
+                .any(|text| status.message().starts_with(text)) =>
+        {
             Ok(answer::Response::unreadable("it is longer than 4 MiB"))
         }
         Err(status) => Err(failure(settings, &status)),
