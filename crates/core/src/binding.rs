@@ -2,6 +2,7 @@
 //! here, bytes to here.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use codomyrmex_wire::{SpanHead, SpanTail, Value};
 
@@ -43,6 +44,12 @@ pub struct Begun {
     pub flags: u32,
     /// Whether it is to be recorded; else it only carries a context.
     pub sampled: bool,
+}
+
+/// Has `flush` called, on a thread of its own, each time that SIGTERM flushes the tracers
+/// ([`flush_on_sigterm`](crate::flush_on_sigterm)); it is told by when it should be done. The first one stays.
+pub fn flush_on_sigterm_too(flush: fn(Option<Instant>)) {
+    crate::signal::also_flush(flush);
 }
 
 /// Whether spans that start now are recorded at all. If not, contexts pass through and nothing is counted.

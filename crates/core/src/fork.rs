@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::lane::Lane;
 use crate::pipeline::{GENERATION, Pipeline};
-use crate::{diagnostics, thread};
+use crate::{diagnostics, signal, thread};
 
 /// Every pipeline of the process.
 static PIPELINES: Mutex<Vec<&'static Pipeline>> = Mutex::new(Vec::new());
@@ -61,6 +61,11 @@ fn hold_pipelines() -> (
     }
 }
 
+/// All pipelines there are.
+pub(crate) fn all() -> Vec<&'static Pipeline> {
+    pipelines().clone()
+}
+
 /// The pipeline of this number.
 pub(crate) fn pipeline(number: u32) -> Option<&'static Pipeline> {
     pipelines()
@@ -73,6 +78,7 @@ extern "C" fn before() {
     let (pipelines, mut held) = hold_pipelines();
     held.push(Box::new(crate::clock::lock_for_fork()));
     held.push(Box::new(diagnostics::lock_for_fork()));
+    held.push(Box::new(signal::lock_for_fork()));
     held.push(Box::new(pipelines));
     let _ = HELD.try_with(|slot| *slot.borrow_mut() = held);
 }
@@ -95,6 +101,7 @@ extern "C" fn after_in_child() {
         pipeline.reset_after_fork();
     }
     thread::state().reset_after_fork();
+    signal::reset_after_fork();
 }
 
 /// What tracers that live as long as the program still hold goes out when the process exits.

@@ -81,10 +81,11 @@ mod in_memory;
 mod json;
 mod null;
 
-// around it: the books, forks, messages, and other languages.
+// around it: the books, forks, signals, messages, and other languages.
 pub mod binding;
 pub mod diagnostics;
 mod fork;
+mod signal;
 mod stats;
 
 pub use builder::TracerBuilder;
@@ -100,6 +101,7 @@ pub use id_generator::IdGenerator;
 pub use in_memory::InMemoryExporter;
 pub use null::NullExporter;
 pub use options::SpanOptions;
+pub use signal::{flush_on_sigterm, stop_flushing_on_sigterm};
 pub use span::{
     CurrentSpan, EndingSpan, Span, SpanGuard, StartedSpan, get_current_span, ignored_calls,
 };

@@ -173,6 +173,7 @@ impl Pipeline {
         if self.background || self.drain.has_interval() {
             self.drain.start(self);
         }
+        crate::signal::keep_watch();
         ring
     }
 

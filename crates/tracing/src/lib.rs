@@ -107,7 +107,7 @@
 //! - Secrets stay in the process: see [`Redact`].
 //! - Spans that wait for their batch are handed over by [`Tracer::flush`], and when the last handle of a tracer is
 //!   dropped. The registry holds handles, so that a program flushes what it has from there at its end:
-//!   [`flush_registry`].
+//!   [`flush_registry`]. A program that SIGTERM ends flushes if it is asked to: [`flush_on_sigterm`].
 
 #![forbid(unsafe_code)]
 
@@ -153,6 +153,8 @@ pub mod clock {
     pub use codomyrmex_core::clock::ticks;
 }
 
+#[doc(inline)]
+pub use codomyrmex_core::{flush_on_sigterm, stop_flushing_on_sigterm};
 pub use registry::{Registry, flush_registry, get_tracer, get_tracer_with, reset_registry};
 
 /// Traces a function: each call is a span that covers the body.

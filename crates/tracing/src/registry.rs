@@ -206,6 +206,7 @@ impl Registry {
             None => Environment::from_process().settings(),
         });
         settings.report();
+        settings.prepare_process();
         Arc::clone(self.lock().settings.get_or_insert(settings))
     }
 

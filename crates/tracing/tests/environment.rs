@@ -240,6 +240,15 @@ fn redaction_is_ours_alone() {
 }
 
 #[test]
+fn sigterm_is_ours_alone() {
+    assert!(clean(&[("CODOMYRMEX_FLUSH_ON_SIGTERM", "True")]).flush_on_sigterm);
+    assert!(!clean(&[("OTEL_FLUSH_ON_SIGTERM", "true")]).flush_on_sigterm);
+    assert!(!clean(&[]).flush_on_sigterm);
+    let settings = settings(&[("CODOMYRMEX_FLUSH_ON_SIGTERM", "yes")]);
+    assert!(!settings.flush_on_sigterm && settings.warnings.len() == 1);
+}
+
+#[test]
 fn warnings_show_no_value_that_may_be_a_secret() {
     let settings = settings(&[
         ("OTEL_RESOURCE_ATTRIBUTES", "db.password=hunter2,broken"),

@@ -11,6 +11,7 @@ const ALLOWED: [&str; 39] = [
     "crates/core/src/fork.rs",
     "crates/core/src/loom_models.rs",
     "crates/core/src/ring.rs",
+    "crates/core/src/signal/sigterm.rs",
     "crates/core/src/span.rs",
     "crates/core/src/start.rs",
     "crates/core/src/thread.rs",

@@ -40,6 +40,7 @@
 //! |---|---|---|
 //! | `CODOMYRMEX_REDACT` | see [`Redact`] | [`TracerBuilder::redact`] |
 //! | `CODOMYRMEX_QUEUE_BYTES` | the most bytes of finished spans that wait for exporters | [`TracerBuilder::queue_bytes`] |
+//! | `CODOMYRMEX_FLUSH_ON_SIGTERM` | `true`: what is finished goes out, for at most five seconds, before SIGTERM ends the process | [`flush_on_sigterm`](crate::flush_on_sigterm) |
 //! | `CODOMYRMEX_PARENT_FROM_ENVIRONMENT` | `false`: the next ones are not read | [`TracerBuilder::parent`] |
 //!
 //! `TRACEPARENT`, `TRACESTATE` and `BAGGAGE` (or what else the propagators write, in upper case) are what a process left

@@ -42,7 +42,12 @@ const SHARED: [&str; 34] = [
 ];
 
 /// Variables that only exist with our prefix.
-pub(super) const OURS: [&str; 3] = ["REDACT", "QUEUE_BYTES", "PARENT_FROM_ENVIRONMENT"];
+pub(super) const OURS: [&str; 4] = [
+    "REDACT",
+    "QUEUE_BYTES",
+    "PARENT_FROM_ENVIRONMENT",
+    "FLUSH_ON_SIGTERM",
+];
 
 /// Beginnings of names that OpenTelemetry knows and that mean nothing here yet.
 const LATER: [&str; 5] = [

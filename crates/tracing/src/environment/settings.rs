@@ -1,7 +1,7 @@
 //! What the variables mean for a tracer.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use codomyrmex_core::diagnostics::{self, Kind};
@@ -48,6 +48,9 @@ impl Environment {
                 .number("BSP_SCHEDULE_DELAY")
                 .map(Duration::from_millis),
             queue_bytes: reader.number("QUEUE_BYTES"),
+            flush_on_sigterm: reader
+                .parsed("FLUSH_ON_SIGTERM", parse_bool)
+                .unwrap_or(false),
             warnings: Vec::new(),
         };
         reader.unknown();
@@ -57,6 +60,9 @@ impl Environment {
         }
     }
 }
+
+/// How long SIGTERM waits for exporters where the environment asks for it.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// What the environment says about tracers. `None` where it says nothing.
 #[derive(Clone, Debug)]
@@ -88,6 +94,8 @@ pub struct Settings {
     pub flush_interval: Option<Duration>,
     /// The most bytes of finished spans that wait for exporters.
     pub queue_bytes: Option<usize>,
+    /// What is finished goes out before SIGTERM ends the process.
+    pub flush_on_sigterm: bool,
     /// What could not be understood, a line each.
     pub warnings: Vec<String>,
 }
@@ -149,6 +157,23 @@ impl Settings {
                     exporter.clone().add_to(builder)
                 }),
         }
+    }
+
+    /// Does, once, what the variables ask of the process and not of a tracer: installs
+    /// [`flush_on_sigterm`](crate::flush_on_sigterm).
+    pub fn prepare_process(&self) {
+        static ONCE: Once = Once::new();
+        if !self.flush_on_sigterm {
+            return;
+        }
+        ONCE.call_once(|| {
+            if let Err(error) = codomyrmex_core::flush_on_sigterm(FAREWELL) {
+                diagnostics::report(
+                    Kind::Configuration,
+                    &format!("CODOMYRMEX_FLUSH_ON_SIGTERM is ignored: {error}"),
+                );
+            }
+        });
     }
 
     /// Hands every warning to the diagnostics hook that has not been there yet.
