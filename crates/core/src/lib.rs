@@ -23,9 +23,9 @@ pub use ids::{ParseIdError, SpanId, TraceId};
 pub use kind::{SpanKind, UnknownSpanKind};
 pub use limits::Limits;
 pub use propagation::{
-    AsVariables, BaggagePropagator, Extracted, HEADER_NAMES, HeaderSink, HeaderSource, Injected,
-    ParsePropagatorsError, Propagator, Propagators, SeedHeaders, TraceContext, TraceParentText,
-    Trust, variable_name,
+    AsVariables, B3, BaggagePropagator, Extracted, HEADER_NAMES, HeaderSink, HeaderSource,
+    Injected, Jaeger, ParsePropagatorsError, Propagator, Propagators, SeedHeaders, TraceContext,
+    TraceParentText, Trust, XRay, variable_name,
 };
 pub use redact::{ParseRedactError, REDACTED, Redact};
 pub use resource::{ParseResourceError, Resource};

@@ -20,10 +20,12 @@
 //! assert_eq!(propagators.extract_from(&[("traceparent", "nonsense")]), None);
 //! ```
 
+mod b3;
 mod baggage_propagator;
 mod headers;
 #[cfg(feature = "http")]
 mod http_headers;
+mod jaeger;
 mod propagators;
 mod seed_headers;
 mod sink;
@@ -32,13 +34,16 @@ mod trace_context;
 mod traceparent;
 mod trust;
 mod variables;
+mod xray;
 
 use std::fmt;
 
 use crate::SpanContext;
 
+pub use b3::B3;
 pub use baggage_propagator::BaggagePropagator;
 pub use headers::HEADER_NAMES;
+pub use jaeger::Jaeger;
 pub use propagators::{ParsePropagatorsError, Propagators};
 pub use seed_headers::SeedHeaders;
 pub use sink::HeaderSink;
@@ -47,6 +52,7 @@ pub use trace_context::TraceContext;
 pub use traceparent::TraceParentText;
 pub use trust::Trust;
 pub use variables::{AsVariables, variable_name};
+pub use xray::XRay;
 
 /// A format in which contexts travel.
 ///

@@ -58,6 +58,10 @@ impl TraceState {
 
     /// Adds or changes an entry, which becomes the first one. Where there are 32 already, the oldest goes.
     ///
+    /// Everybody on a trace's way passes on 512 characters, and not everybody more. What is longer then is cut as W3C asks:
+    /// first entries of more than 128 characters go, then others, from the oldest on. What comes in and is not changed is
+    /// passed on as it is.
+    ///
     /// # Errors
     ///
     /// A key or value that W3C does not allow; nothing is changed then.
@@ -68,12 +72,22 @@ impl TraceState {
         if !is_value(value) {
             return Err(TraceStateError::Value);
         }
+        let size = |(key, value): &(&str, &str)| key.len() + "=".len() + value.len();
         let mut text = format!("{key}={value}");
-        for (key, value) in self
-            .iter()
-            .filter(|(known, _)| *known != key)
-            .take(Self::MAX_MEMBERS - 1)
-        {
+        let others = self.iter().filter(|(known, _)| *known != key);
+        let mut others: Vec<_> = others.take(Self::MAX_MEMBERS - 1).collect();
+        let commas = others.len();
+        let mut length = text.len() + commas + others.iter().map(size).sum::<usize>();
+        for smallest in [LARGE + 1, 0] {
+            let mut at = others.len();
+            while let Some(before) = at.checked_sub(1).filter(|_| length > PASSED_ON) {
+                at = before;
+                if size(&others[at]) >= smallest {
+                    length -= ",".len() + size(&others.remove(at));
+                }
+            }
+        }
+        for (key, value) in others {
             push_member(&mut text, key, value);
         }
         self.0 = Some(text.into());
@@ -108,7 +122,8 @@ impl TraceState {
         values: impl IntoIterator<Item = &'a str>,
     ) -> Result<TraceState, TraceStateError> {
         let mut text = String::new();
-        let mut keys: Vec<(usize, usize)> = Vec::new();
+        let mut keys = [(0, 0); Self::MAX_MEMBERS];
+        let mut count = 0;
         for member in values.into_iter().flat_map(|value| value.split(',')) {
             let member = member.trim_matches([' ', '\t']);
             if member.is_empty() {
@@ -121,18 +136,17 @@ impl TraceState {
             if !is_value(value) {
                 return Err(TraceStateError::Value);
             }
-            if keys
-                .iter()
-                .any(|&(from, to)| text.get(from..to) == Some(key))
-            {
+            let known = |&(from, to): &(usize, usize)| text.get(from..to) == Some(key);
+            if keys[..count].iter().any(known) {
                 continue;
             }
-            if keys.len() == Self::MAX_MEMBERS {
+            if count == Self::MAX_MEMBERS {
                 return Err(TraceStateError::TooMany);
             }
             push_member(&mut text, key, value);
             let to = text.len() - value.len() - 1;
-            keys.push((to - key.len(), to));
+            keys[count] = (to - key.len(), to);
+            count += 1;
         }
         Ok(TraceState::from_valid(text))
     }
@@ -141,6 +155,11 @@ impl TraceState {
         TraceState((!text.is_empty()).then(|| text.into()))
     }
 }
+
+/// Characters of a whole trace state that everybody passes on.
+const PASSED_ON: usize = 512;
+/// Longer entries are the first to go.
+const LARGE: usize = 128;
 
 fn push_member(text: &mut String, key: &str, value: &str) {
     if !text.is_empty() {
@@ -310,6 +329,51 @@ mod tests {
         assert_eq!(state.as_str(), "b=9,c=3");
         assert!(state.remove("b") && state.remove("c"));
         assert_eq!(state, TraceState::default());
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_when_it_is_changed() {
+        let entry =
+            |key: &str, length: usize| format!("{key}={}", "v".repeat(length - key.len() - 1));
+        let large = [
+            entry("a", 129),
+            entry("b", 128),
+            entry("c", 200),
+            entry("d", 100),
+        ]
+        .join(",");
+        let state: TraceState = large.parse().unwrap();
+        assert_eq!(state.as_str(), large);
+
+        let keys = |state: &TraceState| {
+            state
+                .iter()
+                .map(|(key, _)| key.to_owned())
+                .collect::<Vec<_>>()
+        };
+        let mut changed = state.clone();
+        changed.insert("d", &"v".repeat(98)).unwrap();
+        // The oldest of those over 128 is enough.
+        assert_eq!(keys(&changed), ["d", "a", "b"]);
+        let mut changed = state.clone();
+        changed.insert("e", &"v".repeat(254)).unwrap();
+        assert_eq!(keys(&changed), ["e", "b", "d"]);
+        assert!(changed.as_str().len() <= 512);
+        let mut changed = state;
+        changed.insert(&"k".repeat(256), &"v".repeat(256)).unwrap();
+        // What was just added stays in any case.
+        assert_eq!(changed.len(), 1);
+
+        let full = (0..4)
+            .map(|n| entry(&format!("k{n}"), 127))
+            .collect::<Vec<_>>()
+            .join(",");
+        assert_eq!(full.len(), 511);
+        let mut changed: TraceState = full.parse().unwrap();
+        changed.insert("k1", &"v".repeat(125)).unwrap();
+        assert_eq!((changed.len(), changed.as_str().len()), (4, 512));
+        changed.insert("k1", &"v".repeat(126)).unwrap();
+        assert_eq!(keys(&changed), ["k1", "k0", "k2"]);
     }
 
     #[test]

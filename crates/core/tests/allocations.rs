@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use codomyrmex_core::{
-    FutureExt, InMemoryExporter, NullExporter, Sampler, SpanContext, SpanId, SpanOptions, TraceId,
-    Tracer,
+    FutureExt, HeaderSink, InMemoryExporter, NullExporter, Propagator, Propagators, Sampler,
+    SpanContext, SpanId, SpanOptions, TraceContext, TraceId, Tracer,
 };
 
 /// Counts each thread's allocations, and the bytes in use by all.
@@ -217,6 +217,40 @@ fn a_span_that_can_move() {
         },
         &tracer,
     );
+}
+
+/// Keeps a header's value where it stands.
+struct InPlace([u8; 55]);
+
+impl HeaderSink for InPlace {
+    fn set(&mut self, name: &str, value: &str) {
+        assert_eq!(name, "traceparent");
+        self.0.copy_from_slice(value.as_bytes());
+    }
+}
+
+#[test]
+fn a_traceparent_in_and_out() {
+    let value = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let pairs = [("host", "example.com"), ("TraceParent", value)];
+    let propagators = Propagators::default();
+    let mut context = SpanContext::INVALID;
+    let mut sink = InPlace([0; 55]);
+    let there_and_back = || {
+        assert!(TraceContext.extract(&mut context, &pairs).found);
+        TraceContext.inject(&context, &mut sink);
+        assert!(propagators.extract(&mut context, &pairs).found);
+        propagators.inject(&context, &mut sink);
+        assert!(SpanContext::from_traceparent(value).is_some());
+        assert!(context.traceparent().is_some());
+    };
+    assert_eq!(allocations(there_and_back), 0);
+    assert_eq!(&sink.0, value.as_bytes());
+
+    let with_state = [("traceparent", value), ("tracestate", "a=1,b=2")];
+    let mut extract = || assert!(TraceContext.extract(&mut context, &with_state).found);
+    // The text while it is read, and the result.
+    assert!(allocations(&mut extract) <= 2 * COUNTED as u64);
 }
 
 /// Is ready at the second poll.

@@ -127,17 +127,17 @@ pub mod __private;
 
 #[doc(inline)]
 pub use codomyrmex_core::{
-    AsVariables, AttributeValue, Baggage, BaggagePropagator, Batch, ConsistentProbability,
+    AsVariables, AttributeValue, B3, Baggage, BaggagePropagator, Batch, ConsistentProbability,
     ConsoleExporter, CurrentSpan, Delivery, Dropped, EndingSpan, ExportError, ExporterStats,
     Extracted, FinishedEvent, FinishedLink, FinishedSpan, FlushResult, FutureExt, HeaderSink,
-    HeaderSource, IdGenerator, InMemoryExporter, InSpan, Injected, Limits, MapError, NullExporter,
-    ParentBased, ParseIdError, ParsePropagatorsError, ParseRedactError, ParseResourceError,
-    ParseSamplerError, Propagator, Propagators, RateLimit, Redact, Resource, Sample, Sampler,
-    SamplingDecision, SamplingInput, SamplingResult, SeedHeaders, Span, SpanContext, SpanExporter,
-    SpanGuard, SpanHooks, SpanId, SpanKind, SpanOptions, SpanStatus, SpanView, StartedSpan, Stats,
-    Style, TraceContext, TraceId, TraceParentText, TraceState, TraceStateError, Tracer,
-    TracerBuilder, Trust, UnknownSpanKind, UnknownSpanStatus, Value, current_context, diagnostics,
-    drawn, get_current_span,
+    HeaderSource, IdGenerator, InMemoryExporter, InSpan, Injected, Jaeger, Limits, MapError,
+    NullExporter, ParentBased, ParseIdError, ParsePropagatorsError, ParseRedactError,
+    ParseResourceError, ParseSamplerError, Propagator, Propagators, RateLimit, Redact, Resource,
+    Sample, Sampler, SamplingDecision, SamplingInput, SamplingResult, SeedHeaders, Span,
+    SpanContext, SpanExporter, SpanGuard, SpanHooks, SpanId, SpanKind, SpanOptions, SpanStatus,
+    SpanView, StartedSpan, Stats, Style, TraceContext, TraceId, TraceParentText, TraceState,
+    TraceStateError, Tracer, TracerBuilder, Trust, UnknownSpanKind, UnknownSpanStatus, Value, XRay,
+    current_context, diagnostics, drawn, get_current_span, variable_name,
 };
 
 #[cfg(feature = "otlp")]

@@ -3,8 +3,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::propagation::{
-    BaggagePropagator, Extracted, HeaderSink, HeaderSource, Injected, Propagator, SeedHeaders,
-    TraceContext,
+    B3, BaggagePropagator, Extracted, HeaderSink, HeaderSource, Injected, Jaeger, Propagator,
+    SeedHeaders, TraceContext, XRay,
 };
 use crate::{Redact, SpanContext};
 
@@ -48,8 +48,8 @@ impl Propagators {
         self
     }
 
-    /// Reads a list of names as `OTEL_PROPAGATORS` has them, in any case: `tracecontext`, `baggage`, `none`, and
-    /// `codomyrmex` for [`SeedHeaders`]. A name that comes twice counts once.
+    /// Reads a list of names as `OTEL_PROPAGATORS` has them, in any case: `tracecontext`, `baggage`, `b3`, `b3multi`, `jaeger`,
+    /// `xray`, `none`, and `codomyrmex` for [`SeedHeaders`]. A name that comes twice counts once.
     ///
     /// # Errors
     ///
@@ -74,6 +74,10 @@ impl Propagators {
                 "" | "none" => propagators,
                 "tracecontext" => propagators.with(TraceContext),
                 "baggage" => propagators.with(BaggagePropagator::with_redact(redact.clone())),
+                "b3" => propagators.with(B3::Single),
+                "b3multi" => propagators.with(B3::Multi),
+                "jaeger" => propagators.with(Jaeger::with_redact(redact.clone())),
+                "xray" => propagators.with(XRay),
                 "codomyrmex" => propagators.with(SeedHeaders),
                 _ => return Err(ParsePropagatorsError { word }),
             };
@@ -156,7 +160,7 @@ impl fmt::Display for ParsePropagatorsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "there is no propagator {:?}, only tracecontext, baggage, codomyrmex and none",
+            "there is no propagator {:?}, only tracecontext, baggage, b3, b3multi, jaeger, xray, codomyrmex and none",
             self.word
         )
     }

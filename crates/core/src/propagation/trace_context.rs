@@ -65,6 +65,20 @@ pub(super) const LONGEST_TRACE_STATE: usize = 32 * (256 + 256 + 8);
 
 /// Empty where any of it is malformed, as W3C asks.
 pub(super) fn trace_state(source: &dyn HeaderSource) -> TraceState {
+    let mut count = 0;
+    let mut only = TraceState::EMPTY;
+    source.each(TRACESTATE, &mut |value| {
+        count += 1;
+        if count == 1 && value.len() <= LONGEST_TRACE_STATE {
+            only = value.parse().unwrap_or_default();
+        }
+    });
+    if count > 1 { joined(source) } else { only }
+}
+
+/// Several headers are as good as one with all of it.
+#[cold]
+fn joined(source: &dyn HeaderSource) -> TraceState {
     let mut joined = String::new();
     let mut too_long = false;
     source.each(TRACESTATE, &mut |value| {
@@ -76,7 +90,7 @@ pub(super) fn trace_state(source: &dyn HeaderSource) -> TraceState {
             joined.push_str(value);
         }
     });
-    if too_long || joined.is_empty() {
+    if too_long {
         return TraceState::EMPTY;
     }
     joined.parse().unwrap_or_default()
