@@ -1,7 +1,5 @@
 //! What the binding needs of the engine, in one place.
 
-use std::time::Duration;
-
 use codomyrmex_core::binding::{self, Begun, ParentIds, Rules, SpanBody};
 use codomyrmex_core::{Limits, Stats, Tracer, clock};
 use codomyrmex_wire::{SpanHead, SpanTail};
@@ -102,14 +100,6 @@ impl Engine {
 
     pub(crate) fn stats(&self) -> Stats {
         self.tracer.stats()
-    }
-
-    pub(crate) fn flush(&self, timeout: Duration) -> bool {
-        self.tracer.force_flush(timeout).is_done()
-    }
-
-    pub(crate) fn shut_down(&self, timeout: Duration) -> bool {
-        self.tracer.shutdown_within(timeout).is_done()
     }
 }
 

@@ -28,6 +28,7 @@ mod limits;
 mod links;
 mod module;
 mod null_exporter;
+mod otlp_exporter;
 mod place;
 mod propagation;
 mod sampler;
@@ -46,6 +47,7 @@ mod times;
 mod traceback;
 mod tracer;
 mod user_code;
+mod waiting;
 
 use pyo3::prelude::*;
 

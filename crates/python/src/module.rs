@@ -14,6 +14,7 @@ use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::limits::Limits;
 use crate::null_exporter::NullExporter;
+use crate::otlp_exporter::OTLPExporter;
 use crate::sampler::{Sampler, SamplingResult};
 use crate::span_context::SpanContext;
 use crate::stats::{ExporterStats, Stats};
@@ -219,6 +220,7 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<SpanContext>()?;
     module.add_class::<Tracer>()?;
     module.add_class::<NullExporter>()?;
+    module.add_class::<OTLPExporter>()?;
     module.add_class::<Limits>()?;
     module.add_class::<Sampler>()?;
     module.add_class::<SamplingResult>()?;

@@ -12,6 +12,7 @@ use pyo3::types::{PyBool, PyDict, PyString};
 use crate::convert;
 use crate::limits::Limits;
 use crate::null_exporter::NullExporter;
+use crate::otlp_exporter::OTLPExporter;
 use crate::sampler;
 
 /// What the environment says now.
@@ -93,10 +94,15 @@ pub(crate) fn make<'py>(
     }
     let mut in_process = Vec::new();
     match &exporter {
-        Some(given) => match given.cast::<NullExporter>() {
-            Ok(null) => builder = builder.exporter(null.get().core.clone()),
-            Err(_) => in_process.push(given.clone()),
-        },
+        Some(given) => {
+            if let Ok(null) = given.cast::<NullExporter>() {
+                builder = builder.exporter(null.get().core.clone());
+            } else if let Ok(otlp) = given.cast::<OTLPExporter>() {
+                builder = builder.exporter(otlp.get().build()?);
+            } else {
+                in_process.push(given.clone());
+            }
+        }
         None => {
             // Existing callers know the console as the exporter that is there without one.
             for choice in settings

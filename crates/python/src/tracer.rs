@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::settings::{self, Options};
 use crate::span::{self, ROOT, START_IS_NS, SpanObject};
 use crate::stats::Stats;
-use crate::{attributes, convert, hot, inherit, kind};
+use crate::{attributes, convert, hot, inherit, kind, waiting};
 
 /// Creates spans and exports the finished ones.
 #[pyclass(
@@ -313,8 +313,7 @@ impl Tracer {
                 lane.call(py, "shutdown");
             }
         }
-        py.detach(|| tracer.engine().shut_down(clock::remaining(deadline)));
-        Ok(())
+        waiting::shut_down(py, tracer.engine().tracer(), deadline).map(|_| ())
     }
 
     /// The books: where every span that started is now.
@@ -372,8 +371,7 @@ fn flush_within(slf: &Bound<'_, Tracer>, timeout: Duration) -> PyResult<bool> {
     let deadline = deadline(timeout);
     let mut well = flush_lanes(slf, tracer, deadline)?;
     if tracer.wants_bytes() {
-        let left = clock::remaining(deadline);
-        well &= slf.py().detach(|| tracer.engine().flush(left));
+        well &= waiting::flush(slf.py(), tracer.engine().tracer(), deadline)?;
     }
     // With no time at all the question is whether anything waits.
     let late = !timeout.is_zero() && clock::remaining(deadline).is_zero();

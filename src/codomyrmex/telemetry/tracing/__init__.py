@@ -26,6 +26,7 @@ from codomyrmex.telemetry.tracing.exporters import (
     ConsoleExporter,
     InMemoryExporter,
     NullExporter,
+    OTLPExporter,
     SpanExporter,
 )
 from codomyrmex.telemetry.tracing.models import Span, SpanContext, SpanKind, SpanStatus
@@ -37,6 +38,7 @@ __all__ = [
     "InMemoryExporter",
     "Limits",
     "NullExporter",
+    "OTLPExporter",
     "Sampler",
     "SamplingResult",
     "Span",

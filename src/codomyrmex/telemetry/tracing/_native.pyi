@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from datetime import datetime
 from inspect import Signature
+from os import PathLike
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, TypeVar, final, overload
 
@@ -307,6 +308,24 @@ class NullExporter:
     def span_count(self) -> int: ...
     @property
     def byte_count(self) -> int: ...
+
+@disjoint_base
+class OTLPExporter:
+    """The native half of OTLPExporter. A tracer that has one encodes its spans."""
+
+    def __new__(
+        cls,
+        endpoint: str | None = None,
+        *,
+        protocol: str | None = None,
+        headers: Mapping[str, str] | str | None = None,
+        timeout: float | None = None,
+        compression: str | None = None,
+        certificate: str | PathLike[str] | None = None,
+        client_certificate: str | PathLike[str] | None = None,
+        client_key: str | PathLike[str] | None = None,
+        insecure: bool | None = None,
+    ) -> Self: ...
 
 registry: dict[str, Tracer]
 

@@ -1,4 +1,4 @@
-"""Where finished spans go: the contract, the console, memory, and nowhere."""
+"""Where finished spans go: the contract, the console, memory, an OTLP receiver, and nowhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from collections import deque
 from codomyrmex.telemetry.tracing import _native
 from codomyrmex.telemetry.tracing._native import Span
 
-__all__ = ["ConsoleExporter", "InMemoryExporter", "NullExporter", "SpanExporter"]
+# As `typing` has it, without the import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+__all__ = ["ConsoleExporter", "InMemoryExporter", "NullExporter", "OTLPExporter", "SpanExporter"]
 
 
 class SpanExporter(abc.ABC):
@@ -119,6 +125,38 @@ class NullExporter(_native.NullExporter, SpanExporter):
 
     def __init__(self) -> None:
         """Take nothing, and start at zero."""
+
+    def export(self, spans: list[Span]) -> None:
+        """Nothing: a tracer hands over bytes."""
+
+
+class OTLPExporter(_native.OTLPExporter, SpanExporter):
+    """
+    Sends spans by OTLP, to a Collector or to whatever else takes it. A tracer that has it encodes its spans.
+
+    Batches go out on a thread of its own, which never holds the interpreter: by size, by interval, on flush and at exit.
+    What is not given here is as the environment's `OTEL_EXPORTER_OTLP_…` have it, and else goes to a Collector on this
+    machine. `protocol` is "http/protobuf", "http/json" or "grpc", `compression` is "gzip" or "none", `timeout` is in
+    seconds, for a batch with all its retries. `headers` is a mapping, or text as in the environment. `certificate`,
+    `client_certificate` and `client_key` are PEM files. `insecure` is for a gRPC endpoint without a scheme.
+
+    ValueError says what is wrong with an option.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        *,
+        protocol: str | None = None,
+        headers: Mapping[str, str] | str | None = None,
+        timeout: float | None = None,
+        compression: str | None = None,
+        certificate: str | PathLike[str] | None = None,
+        client_certificate: str | PathLike[str] | None = None,
+        client_key: str | PathLike[str] | None = None,
+        insecure: bool | None = None,
+    ) -> None:
+        """Check the options; nothing is connected yet."""
 
     def export(self, spans: list[Span]) -> None:
         """Nothing: a tracer hands over bytes."""
