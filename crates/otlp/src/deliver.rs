@@ -28,11 +28,25 @@ pub(crate) fn deliver(
     if local.is_cancelled() {
         return Err(ExportError::permanent("shut down before it was sent"));
     }
+    let requests = request::requests(settings, batch)
+        .ok_or_else(|| ExportError::permanent("the batch is not what an encoder writes"))?;
+    send(settings, local, requests, batch.len() as u64)
+}
+
+/// Sends requests that hold `all` spans, within the settings' timeout.
+pub(crate) fn send(
+    settings: &Settings,
+    local: &Local,
+    requests: Requests,
+    all: u64,
+) -> Result<(), ExportError> {
+    if local.is_cancelled() {
+        return Err(ExportError::permanent("shut down before it was sent"));
+    }
     let Requests {
         requests,
         oversized,
-    } = request::requests(settings, batch)
-        .ok_or_else(|| ExportError::permanent("the batch is not what an encoder writes"))?;
+    } = requests;
     let mut link = local.take().map_err(|error| {
         ExportError::retryable(format!("no runtime could be made ({})", error.kind()), None)
     })?;
@@ -71,7 +85,7 @@ pub(crate) fn deliver(
         Some(false) => drop(link),
         None => sent.failure = Some(Failure::permanent("the exporter's runtime failed")),
     }
-    sent.result(batch.len() as u64)
+    sent.result(all)
 }
 
 fn late(settings: &Settings, last: Option<String>) -> Failure {

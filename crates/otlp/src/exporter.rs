@@ -8,6 +8,7 @@ use crate::builder::OtlpExporterBuilder;
 use crate::deliver;
 use crate::link::Local;
 use crate::process::PerProcess;
+use crate::request;
 use crate::settings::Settings;
 
 /// Sends spans by OTLP, on a thread of its own.
@@ -38,6 +39,13 @@ impl OtlpExporter {
             settings,
             local: PerProcess::new(),
         }
+    }
+
+    /// Sends a body of another format with JSON's content type, in the way of this exporter: for exporters beside it.
+    #[doc(hidden)]
+    pub fn post(&self, body: Vec<u8>, spans: u64) -> Result<(), ExportError> {
+        let requests = request::made(body, spans);
+        deliver::send(&self.settings, self.local.get(), requests, spans)
     }
 }
 

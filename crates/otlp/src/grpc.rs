@@ -1,11 +1,13 @@
 //! OTLP over gRPC: one call, whose messages are bytes that are there already.
 
 use std::error::Error;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
+use http::StatusCode;
 use http::header::{self, HeaderValue};
 use http::uri::{PathAndQuery, Scheme, Uri};
 use hyper::body::Incoming;
@@ -97,7 +99,17 @@ fn origin(settings: &Settings) -> Uri {
 fn failure(settings: &Settings, status: &tonic::Status) -> Failure {
     // A status that this side made up.
     if let Some(error) = status.source() {
-        return connection::broken(&settings.endpoint, error);
+        return match error.downcast_ref::<CallError>() {
+            Some(CallError::Status { status, asked }) => Failure::refused(
+                format!(
+                    "{} answers with HTTP status {} and not with gRPC",
+                    settings.endpoint,
+                    status.as_u16()
+                ),
+                retry::http(status.as_u16(), *asked),
+            ),
+            _ => connection::broken(&settings.endpoint, error),
+        };
     }
     let info = answer::Status::protobuf(status.details())
         .ok()
@@ -113,22 +125,60 @@ fn failure(settings: &Settings, status: &tonic::Status) -> Failure {
     )
 }
 
+/// No answer that gRPC could be read from.
+#[derive(Debug)]
+enum CallError {
+    Connection(hyper::Error),
+    /// Somebody in between, who knows no gRPC; `asked` is how long to wait.
+    Status {
+        status: StatusCode,
+        asked: Option<Duration>,
+    },
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection(error) => error.fmt(f),
+            Self::Status { status, .. } => write!(f, "HTTP status {}", status.as_u16()),
+        }
+    }
+}
+
+impl Error for CallError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Connection(error) => Some(error),
+            Self::Status { .. } => None,
+        }
+    }
+}
+
 /// The connection, as tonic wants it.
 struct Channel<'g>(&'g mut Grpc);
 
-type Sent = Pin<Box<dyn Future<Output = Result<http::Response<Incoming>, hyper::Error>> + Send>>;
+type Sent = Pin<Box<dyn Future<Output = Result<http::Response<Incoming>, CallError>> + Send>>;
 
 impl Service<http::Request<Body>> for Channel<'_> {
     type Response = http::Response<Incoming>;
-    type Error = hyper::Error;
+    type Error = CallError;
     type Future = Sent;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
-        self.0.poll_ready(context)
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        self.0.poll_ready(context).map_err(CallError::Connection)
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Sent {
-        Box::pin(self.0.send_request(request))
+        let response = self.0.send_request(request);
+        Box::pin(async {
+            let response = response.await.map_err(CallError::Connection)?;
+            let status = response.status();
+            if status == StatusCode::OK || response.headers().contains_key("grpc-status") {
+                return Ok(response);
+            }
+            let asked = retry::asked(response.headers());
+            Err(CallError::Status { status, asked })
+        })
     }
 }
 

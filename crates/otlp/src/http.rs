@@ -1,7 +1,5 @@
 //! OTLP over HTTP/1.1.
 
-use std::time::SystemTime;
-
 use bytes::Bytes;
 use bytes::buf::Chain;
 use http::StatusCode;
@@ -154,10 +152,6 @@ async fn refused(
     content: Content,
     body: Incoming,
 ) -> Failure {
-    let asked = headers
-        .get(header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| retry::retry_after(value, SystemTime::now()));
     let reason = match read(body).await {
         Ok(bytes) => content.reason(&bytes).unwrap_or_default(),
         Err(_) => String::new(),
@@ -172,5 +166,5 @@ async fn refused(
         status.as_u16(),
         settings.quote(&reason)
     );
-    Failure::refused(message, retry::http(status.as_u16(), asked))
+    Failure::refused(message, retry::http(status.as_u16(), retry::asked(headers)))
 }

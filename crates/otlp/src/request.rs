@@ -77,6 +77,20 @@ impl AsRef<[u8]> for Shared {
     }
 }
 
+/// A body that was made elsewhere.
+pub(crate) fn made(body: Vec<u8>, spans: u64) -> Requests {
+    let request = Request {
+        front: body.into(),
+        spans: Bytes::new(),
+        len: spans,
+        is_gzip: false,
+    };
+    Requests {
+        requests: vec![request],
+        oversized: 0,
+    }
+}
+
 /// Makes requests of a batch. None where its bytes are no spans.
 pub(crate) fn requests(settings: &Settings, batch: &Batch) -> Option<Requests> {
     let whole = Request {

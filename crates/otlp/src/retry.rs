@@ -3,6 +3,9 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+
 use crate::failure::Retry;
 
 /// The longest wait that the exporter chooses by itself.
@@ -32,8 +35,14 @@ pub(crate) fn grpc(code: tonic::Code, retry_info: Option<Duration>) -> Retry {
     }
 }
 
+/// What an answer's header `Retry-After` asks for.
+pub(crate) fn asked(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    retry_after(value, SystemTime::now())
+}
+
 /// The value of the header `Retry-After`: seconds, or a date (RFC 9110). None where it is neither.
-pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
