@@ -42,6 +42,16 @@ pub fn write_value(value: &ValueView<'_>, out: &mut String) {
     let _ = any_value(out, value);
 }
 
+/// Appends a text as a JSON string. Beside what JSON demands, control and line-breaking characters are escaped too.
+pub fn write_text(text: &str, out: &mut String) {
+    let _ = write_string(out, text);
+}
+
+/// Appends bytes as a JSON string of padded base64.
+pub fn write_bytes(bytes: &[u8], out: &mut String) {
+    let _ = write_base64(out, bytes);
+}
+
 /// An object under way: the commas between its members.
 struct Object<'o> {
     out: &'o mut dyn Write,

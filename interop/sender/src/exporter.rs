@@ -2,10 +2,17 @@
 
 use codomyrmex_core::SpanExporter;
 use codomyrmex_otlp::{Compression, OtlpExporter, Protocol};
+use codomyrmex_zipkin::ZipkinExporter;
 
 use crate::arguments::Arguments;
 
 pub(crate) fn build(arguments: &Arguments) -> Result<Box<dyn SpanExporter>, String> {
+    if arguments.protocol == "zipkin" {
+        let builder = ZipkinExporter::builder().endpoint(&arguments.endpoint);
+        return Ok(Box::new(
+            builder.build().map_err(|error| error.to_string())?,
+        ));
+    }
     let protocol: Protocol = arguments
         .protocol
         .parse()

@@ -56,7 +56,7 @@ pub(crate) fn check(session: &Session, place: &Place) -> Vec<Row> {
     let mut rows = Vec::new();
     for way in backend.ways() {
         for sender in [Sender::Rust, Sender::Python] {
-            let outcome = match send::missing(session, sender, &way) {
+            let outcome = match send::missing(session, sender) {
                 Some(reason) => Outcome::Skipped(reason),
                 None => match there_and_back(session, &mut *backend, &way, sender) {
                     Ok(()) => Outcome::Verified,

@@ -14,9 +14,12 @@ pub(crate) struct Keeps {
     /// Types of attributes; else all are texts.
     pub(crate) types: bool,
     pub(crate) links: bool,
+    /// The resource as such; else its attributes stand among the span's.
     pub(crate) resource: bool,
     /// Attributes of events as such; else they stand in the event's name.
     pub(crate) event_attributes: bool,
+    /// The status OK; else it is shown as unset.
+    pub(crate) status_ok: bool,
     /// Upper case in the names of spans and services.
     pub(crate) upper_case: bool,
 }
@@ -29,13 +32,19 @@ pub(crate) const ALL: Keeps = Keeps {
     links: true,
     resource: true,
     event_attributes: true,
+    status_ok: true,
     upper_case: true,
 };
 
 impl Keeps {
     /// In words, for the table.
     pub(crate) fn described(&self) -> String {
-        let mut words = vec!["ids, parents, names, kinds, events, status"];
+        let mut words = vec!["ids, parents, names, kinds, events"];
+        words.push(if self.status_ok {
+            "status"
+        } else {
+            "status but for OK"
+        });
         words.push(if self.time_ns < 1000 {
             "times to the nanosecond"
         } else {
@@ -51,6 +60,8 @@ impl Keeps {
         }
         if self.resource {
             words.push("resource");
+        } else {
+            words.push("resource among the attributes");
         }
         words.join(", ")
     }
@@ -105,6 +116,10 @@ impl Comparison {
             true => text.to_owned(),
             false => text.to_lowercase(),
         };
+        let status = match &*wanted.status {
+            "ok" if !self.keeps.status_ok => "unset".to_owned(),
+            status => status.to_owned(),
+        };
         let mut found = Vec::new();
         for (what, wanted, got) in [
             ("trace id", &wanted.trace_id, &got.trace_id),
@@ -112,7 +127,7 @@ impl Comparison {
             ("name", &case(&wanted.name), &got.name),
             ("service", &case(&wanted.service), &got.service),
             ("kind", &wanted.kind, &got.kind),
-            ("status", &wanted.status, &got.status),
+            ("status", &status, &got.status),
             ("message", &wanted.message, &got.message),
         ] {
             if wanted != got {
@@ -121,7 +136,13 @@ impl Comparison {
         }
         self.time("start", wanted.start_ns, got.start_ns, &mut found);
         self.end(wanted, got, &mut found);
-        self.attributes("attribute", &wanted.attributes, &got.attributes, &mut found);
+        let mut attributes = wanted.attributes.clone();
+        if !self.keeps.resource {
+            let mut resource = wanted.resource.clone();
+            resource.remove("service.name");
+            attributes.extend(resource);
+        }
+        self.attributes("attribute", &attributes, &got.attributes, &mut found);
         if self.keeps.resource {
             // The SDK adds its own name.
             let known: BTreeSet<&String> = wanted.resource.keys().collect();

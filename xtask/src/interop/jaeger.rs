@@ -8,7 +8,7 @@ use super::cache::Place;
 use super::collector::{PATIENCE, is_ready};
 use super::compare::{ALL, Keeps};
 use super::process::{Server, free_ports};
-use super::seen::Seen;
+use super::seen::{Seen, Value};
 use super::{http, otlp_json};
 
 /// Zipkin's spans become Jaeger's own when they come in.
@@ -19,6 +19,7 @@ const FROM_ZIPKIN: Keeps = Keeps {
     links: false,
     resource: false,
     event_attributes: false,
+    status_ok: false,
     upper_case: true,
 };
 
@@ -93,6 +94,29 @@ fn spans(body: &[u8]) -> Result<Vec<Seen>, String> {
     let mut spans = otlp_json::spans(&answer["result"])?;
     for span in &mut spans {
         span.attributes.remove(WARNINGS);
+        if span.attributes.contains_key("otel.scope.name") {
+            undo_zipkin(span);
+        }
     }
     Ok(spans)
+}
+
+/// Puts back what Jaeger's Zipkin receiver moves about: tags that mean the resource become its attributes, the remote
+/// endpoint becomes an attribute, no kind becomes an unknown one, and the error's message stays a tag.
+fn undo_zipkin(span: &mut Seen) {
+    span.attributes
+        .retain(|key, _| !key.starts_with("otel.scope.") && key != "peer.service");
+    if span.kind.is_empty() {
+        span.kind = "internal".to_owned();
+    }
+    if span.status == "error"
+        && let Some(Value::Text(message)) = span.attributes.remove("error")
+    {
+        span.message = message;
+    }
+    for (key, value) in &span.resource {
+        if key != "service.name" && !key.starts_with("telemetry.sdk.") {
+            span.attributes.insert(key.clone(), value.clone());
+        }
+    }
 }

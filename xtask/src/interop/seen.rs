@@ -55,11 +55,12 @@ pub(crate) enum Value {
     Map(Attributes),
 }
 
-/// As the Zipkin exporter's specification writes values: texts as they are, arrays and maps as JSON.
+/// As the Zipkin exporter's specification writes values: texts as they are, arrays and maps as JSON, bytes in Base64.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Text(text) => f.write_str(text),
+            Value::Bytes(bytes) => f.write_str(&base64(bytes)),
             other => other.json().fmt(f),
         }
     }

@@ -115,10 +115,7 @@ fn python(session: &Session) -> Result<std::path::PathBuf, String> {
 }
 
 /// Why a sender cannot send at all, if so.
-pub(crate) fn missing(session: &Session, sender: Sender, way: &Way) -> Option<String> {
-    if way.protocol == "zipkin" {
-        return Some("the senders have no exporter for it".to_owned());
-    }
+pub(crate) fn missing(session: &Session, sender: Sender) -> Option<String> {
     match sender {
         Sender::Rust => None,
         Sender::Python => {

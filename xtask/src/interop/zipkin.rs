@@ -21,6 +21,7 @@ const KEEPS: Keeps = Keeps {
     links: false,
     resource: false,
     event_attributes: false,
+    status_ok: true,
     upper_case: false,
 };
 

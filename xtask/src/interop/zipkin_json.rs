@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::seen::{Attributes, Event, Seen, Value};
 
-/// Tags that the exporter adds to a span's attributes: what the format has no other place for.
+/// Tags that the exporter adds to a span's attributes, beside the SDK's own name: what the format has no other place for.
 const ADDED: [&str; 4] = [
     "otel.scope.name",
     "otel.scope.version",
@@ -31,7 +31,7 @@ fn span(described: &Json) -> Result<Seen, String> {
         .flatten()
         .map(|(key, value)| (key.clone(), Value::Text(text(value))))
         .collect();
-    tags.retain(|key, _| !ADDED.contains(&key.as_str()));
+    tags.retain(|key, _| !ADDED.contains(&key.as_str()) && !key.starts_with("telemetry.sdk."));
     let mut take = |name: &str| match tags.remove(name) {
         Some(Value::Text(text)) => Some(text),
         _ => None,

@@ -18,11 +18,12 @@ const WIRE: &str = "codomyrmex-wire";
 const DRAW: &str = "codomyrmex-draw";
 const CORE: &str = "codomyrmex-core";
 const OTLP: &str = "codomyrmex-otlp";
+const ZIPKIN: &str = "codomyrmex-zipkin";
 const MACROS: &str = "codomyrmex-tracing-macros";
 const TRACING: &str = "codomyrmex-tracing";
 
 /// All arrows. A new room gets a row.
-const ROOMS: [Room; 8] = [
+const ROOMS: &[Room] = &[
     Room {
         directory: "wire",
         rooms: &[],
@@ -36,7 +37,8 @@ const ROOMS: [Room; 8] = [
     Room {
         directory: "core",
         rooms: &[WIRE, DRAW],
-        others: Some(&["getrandom", "libc", "pin-project-lite", "sha2"]),
+        // http only where the feature of its name asks for it.
+        others: Some(&["getrandom", "http", "libc", "pin-project-lite", "sha2"]),
     },
     Room {
         directory: "otlp",
@@ -58,13 +60,18 @@ const ROOMS: [Room; 8] = [
         ]),
     },
     Room {
+        directory: "zipkin",
+        rooms: &[WIRE, CORE, OTLP],
+        others: Some(&[]),
+    },
+    Room {
         directory: "macros",
         rooms: &[],
         others: Some(&["proc-macro2", "quote", "syn"]),
     },
     Room {
         directory: "tracing",
-        rooms: &[CORE, OTLP, MACROS],
+        rooms: &[CORE, OTLP, ZIPKIN, MACROS],
         others: Some(&[]),
     },
     Room {
