@@ -12,6 +12,7 @@ use crate::diagnostics::{self, Kind};
 use crate::exporter::{Origin, SpanExporter};
 use crate::hooks::SpanHooks;
 use crate::id_generator::IdGenerator;
+use crate::lane::Bounds;
 use crate::limits::Limits;
 use crate::pipeline::{Pipeline, Plan};
 use crate::redact::Redact;
@@ -19,9 +20,12 @@ use crate::resource::Resource;
 use crate::rules::Rules;
 use crate::sampler::Sampler;
 use crate::tracer::Tracer;
+use crate::when_full::WhenFull;
 
 /// Bytes of buffers where nothing else is asked for.
 const QUEUE_BYTES: usize = 3 << 20;
+/// How long one export may take (OpenTelemetry's default).
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Spans in a batch of the in-process exporters (the seed's number).
 const BATCH_SIZE: usize = 10;
 
@@ -39,6 +43,11 @@ pub struct TracerBuilder {
     flush_interval: Option<Duration>,
     queue_bytes: usize,
     parent: Option<SpanContext>,
+    max_export_batch_size: Option<usize>,
+    max_queue_size: Option<u64>,
+    export_timeout: Duration,
+    when_full: WhenFull,
+    books_on_the_wire: bool,
     ids: Option<Box<dyn IdGenerator>>,
     hooks: Option<Box<dyn SpanHooks>>,
     disabled: bool,
@@ -63,6 +72,11 @@ impl TracerBuilder {
             flush_interval: None,
             queue_bytes: QUEUE_BYTES,
             parent: None,
+            max_export_batch_size: None,
+            max_queue_size: None,
+            export_timeout: EXPORT_TIMEOUT,
+            when_full: WhenFull::Drop,
+            books_on_the_wire: true,
             ids: None,
             hooks: None,
             disabled: false,
@@ -155,6 +169,40 @@ impl TracerBuilder {
         self
     }
 
+    /// The most spans of a batch: no limit by default but that of 64 KiB. At least 1 (OpenTelemetry: `maxExportBatchSize`).
+    pub fn max_export_batch_size(mut self, spans: usize) -> Self {
+        self.max_export_batch_size = Some(spans.max(1));
+        self
+    }
+
+    /// The most spans in each exporter's queue, beside the limit in bytes: none by default. Those that are still in the
+    /// threads' buffers do not count. At least 1 (OpenTelemetry: `maxQueueSize`).
+    pub fn max_queue_size(mut self, spans: usize) -> Self {
+        self.max_queue_size = Some(spans.max(1) as u64);
+        self
+    }
+
+    /// How long one export of an exporter with a thread of its own may take: 30 seconds by default, zero for as long as it
+    /// likes. The exporter is told
+    /// ([`Batch::deadline`](crate::Batch::deadline)), and it is the exporter that gives up.
+    pub fn export_timeout(mut self, timeout: Duration) -> Self {
+        self.export_timeout = timeout;
+        self
+    }
+
+    /// What becomes of a span that finishes while the buffers are full: dropped by default.
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = when_full;
+        self
+    }
+
+    /// Whether exporters of bytes send the tracer's counters, and the traces that lost spans, along with each batch, as
+    /// attributes of the scope (see [`codomyrmex_wire::books`]). They do by default.
+    pub fn books_on_the_wire(mut self, sent: bool) -> Self {
+        self.books_on_the_wire = sent;
+        self
+    }
+
     /// Another source of ids than the built-in random one.
     pub fn id_generator(mut self, ids: impl IdGenerator + 'static) -> Self {
         self.ids = Some(Box::new(ids));
@@ -211,8 +259,15 @@ impl TracerBuilder {
             }),
             exporters: self.exporters,
             batch_size: self.batch_size,
+            max_export_batch_size: self.max_export_batch_size.unwrap_or(usize::MAX),
+            bounds: Bounds {
+                bytes: self.queue_bytes,
+                spans: self.max_queue_size.unwrap_or(u64::MAX),
+                export_timeout: Some(self.export_timeout).filter(|timeout| !timeout.is_zero()),
+            },
+            when_full: self.when_full,
+            books_on_the_wire: self.books_on_the_wire,
             flush_interval: self.flush_interval,
-            queue_bytes: self.queue_bytes,
         }))
     }
 }

@@ -94,6 +94,11 @@ pub(crate) fn hold() -> Hold {
     Hold(())
 }
 
+/// Whether this thread's messages wait: it has a lock, or writes to a span.
+pub(crate) fn is_held() -> bool {
+    HOLDS.with(Cell::get) > 0
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
         let left = HOLDS.with(|holds| {

@@ -3,13 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::diagnostics::{self, Kind};
 use crate::pipeline::Pipeline;
 
-/// A batch takes no more bytes than this, except for one span that is larger.
-const BATCH_BYTES: usize = 64 << 10;
 /// The shortest interval that is not a busy loop.
 const LEAST_INTERVAL: Duration = Duration::from_millis(1);
 /// How long a finished span waits in its ring where no interval is asked for.
@@ -18,8 +17,12 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 /// The drain of one pipeline: at most one thread, started by the first ring.
 pub(crate) struct Drain {
     interval: Option<Duration>,
+    /// How soon to look again where lanes had no room.
+    again: Duration,
     state: Mutex<State>,
     changed: Condvar,
+    /// A pass is over.
+    passed: Condvar,
     /// The thread waits: waking it may make sense.
     waits: AtomicBool,
     /// Held by whoever reads the rings.
@@ -34,11 +37,14 @@ struct State {
 }
 
 impl Drain {
-    pub(crate) fn new(interval: Option<Duration>) -> Self {
+    /// Where something is held back, the next pass comes after `again` at the latest.
+    pub(crate) fn new(interval: Option<Duration>, again: Duration) -> Self {
         Self {
             interval: interval.map(|interval| interval.max(LEAST_INTERVAL)),
+            again: again.max(LEAST_INTERVAL),
             state: Mutex::default(),
             changed: Condvar::new(),
+            passed: Condvar::new(),
             waits: AtomicBool::new(false),
             reading: Mutex::new(()),
         }
@@ -74,13 +80,14 @@ impl Drain {
 
     fn work(&self, pipeline: &'static Pipeline) {
         let interval = self.interval.unwrap_or(DEFAULT_INTERVAL);
+        let mut next = interval;
         loop {
             let mut state = self.lock();
             if !state.woken && !state.stopped {
                 self.waits.store(true, Ordering::SeqCst);
                 state = self
                     .changed
-                    .wait_timeout(state, interval)
+                    .wait_timeout(state, next)
                     .unwrap_or_else(|e| e.into_inner())
                     .0;
                 self.waits.store(false, Ordering::SeqCst);
@@ -91,7 +98,11 @@ impl Drain {
                 return self.changed.notify_all();
             }
             drop(state);
-            pipeline.tick();
+            next = if pipeline.tick() {
+                interval
+            } else {
+                interval.min(self.again)
+            };
         }
     }
 
@@ -103,17 +114,54 @@ impl Drain {
         }
     }
 
+    /// As [`wake`](Self::wake), also where the thread is at work: what it has just seen counts no more.
+    pub(crate) fn wake_again(&self) {
+        self.lock().woken = true;
+        self.changed.notify_all();
+    }
+
     /// Keeps everybody else from reading the rings.
     pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
         self.reading.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// One pass over the rings, on this thread.
-    pub(crate) fn pass(&self, pipeline: &Pipeline) {
+    /// One pass over the rings, on this thread. False where something stays behind for want of room.
+    /// A lane without room is waited for as long as `patience` says, not at all where it is None.
+    pub(crate) fn pass(&self, pipeline: &Pipeline, patience: Option<Duration>) -> bool {
         // Declared first, so dropped last: what there is to say is said without the lock.
         let _hold = diagnostics::hold();
-        let _reading = self.hold();
-        pipeline.drain_rings(BATCH_BYTES);
+        let all = {
+            let _reading = self.hold();
+            pipeline.drain_rings(patience)
+        };
+        if pipeline.patience().is_some() {
+            // Under the lock, so that whoever has just found no room waits already.
+            let _state = self.lock();
+            self.passed.notify_all();
+        }
+        all
+    }
+
+    /// Asks for passes until `found` says that there is room; false at the deadline, or where no thread does passes.
+    pub(crate) fn wait_for_pass(
+        &self,
+        deadline: Option<Instant>,
+        found: impl Fn() -> bool,
+    ) -> bool {
+        let mut state = self.lock();
+        state.woken = true;
+        self.changed.notify_all();
+        loop {
+            if found() {
+                return true;
+            }
+            let left = clock::remaining(deadline);
+            if left.is_zero() || !state.staffed || state.stopped {
+                return false;
+            }
+            let waited = self.passed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(|e| e.into_inner()).0;
+        }
     }
 
     /// Ends the thread after the pass it may be in.

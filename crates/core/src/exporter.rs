@@ -2,21 +2,27 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use codomyrmex_wire::{ScopeHeader, SpanIter, SpanView};
 
+use crate::lane::Lane;
 use crate::resource::Resource;
 
 /// Takes finished spans somewhere.
 ///
-/// Calls to one exporter never overlap, and no lock of the SDK's is held during them: an exporter may start spans, call
-/// [`Tracer::flush`](crate::Tracer::flush), or take its time. A panic is caught and counted as a failed export.
+/// Calls to one exporter never overlap ([`cancel`](Self::cancel) alone may come at any time), and no lock of the SDK's is
+/// held during them: an exporter may start spans, call [`Tracer::flush`](crate::Tracer::flush), or take its time. A panic is
+/// caught and counted as a failed export.
 ///
-/// | delivery | thread of `export` | batches |
+/// | delivery | thread of `export`, `flush` and `shutdown` | batches |
 /// |---|---|---|
-/// | [`Delivery::InProcess`] | the one that finished the batch's last span, or that flushes | ten spans ([`TracerBuilder::batch_size`](crate::TracerBuilder::batch_size)) |
+/// | [`Delivery::InProcess`] | the one that finished the batch's last span, or that flushes or shuts down | ten spans ([`TracerBuilder::batch_size`](crate::TracerBuilder::batch_size)) |
 /// | [`Delivery::Background`] | one of the exporter's own, named `codomyrmex-export` | by bytes, by interval, on flush |
+///
+/// In a forked child the exporter is used again, on another thread, once the child has spans for it; a child that has none
+/// neither flushes, shuts down nor drops it. What must not be shared with the parent, such as a connection, belongs into a
+/// [`PerProcess`](crate::PerProcess).
 ///
 /// ```
 /// use codomyrmex_core::{Batch, ExportError, SpanExporter, Tracer};
@@ -61,6 +67,13 @@ pub trait SpanExporter: Send + Sync {
     /// (stops retrying, closes its connection), and a later one returns at once. Called from any thread, also while one of
     /// the other methods runs, so it must not wait for them.
     fn cancel(&self) {}
+
+    /// Whether the exporter works in a child that was forked while another thread was inside of it, and so perhaps held its
+    /// locks: it keeps all that its methods change in a [`PerProcess`](crate::PerProcess). For any other exporter a fork
+    /// waits until nobody is inside, for at most a second.
+    fn is_fork_safe(&self) -> bool {
+        false
+    }
 }
 
 /// On which thread an exporter runs.
@@ -154,6 +167,9 @@ pub struct Batch {
     pub(crate) origin: Arc<Origin>,
     pub(crate) bytes: Arc<Vec<u8>>,
     pub(crate) len: usize,
+    pub(crate) deadline: Option<Instant>,
+    /// Whose export this is, where the exporter has a thread of its own.
+    pub(crate) lane: Option<Arc<Lane>>,
 }
 
 impl Batch {
@@ -177,10 +193,31 @@ impl Batch {
         self.len == 0
     }
 
+    /// When the export of this batch ought to be over: [`TracerBuilder::export_timeout`](crate::TracerBuilder::export_timeout)
+    /// after it began, or the deadline of a shutdown if that is earlier. None in an exporter in process. An exporter that
+    /// blocks gives up by then, for nobody can end its call from outside.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The bytes that make an OTLP `ExportTraceServiceRequest` of [`bytes`](Self::bytes) when they stand in front of them:
-    /// resource and scope.
+    /// resource and scope, and among the scope's attributes the [books](codomyrmex_wire::books) as they are now, unless
+    /// [`TracerBuilder::books_on_the_wire`](crate::TracerBuilder::books_on_the_wire) is off.
     pub fn request_prefix(&self) -> Vec<u8> {
-        self.origin.header.prefix(self.bytes.len())
+        self.request_prefix_for(self.bytes.len())
+    }
+
+    /// As [`request_prefix`](Self::request_prefix), for a request with so many bytes of these spans.
+    pub fn request_prefix_for(&self, spans_len: usize) -> Vec<u8> {
+        let books = self.lane.as_ref().map(|lane| lane.books());
+        self.origin
+            .header
+            .prefix_with(spans_len, &books.unwrap_or_default())
     }
 
     /// The resource of the tracer.

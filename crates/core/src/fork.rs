@@ -109,7 +109,11 @@ extern "C" fn at_exit() {
     crate::lane::leave_for_ever();
     let all: Vec<_> = pipelines().clone();
     let deadline = crate::clock::deadline(std::time::Duration::from_secs(5));
+    // Their exporters work side by side.
+    for pipeline in &all {
+        pipeline.begin_shut_down(deadline);
+    }
     for pipeline in all {
-        pipeline.shut_down(deadline);
+        let _ = pipeline.shut_down(deadline);
     }
 }

@@ -70,7 +70,9 @@ mod gather;
 mod lane;
 #[cfg(all(test, loom))]
 mod loom_models;
+mod per_process;
 mod pipeline;
+mod when_full;
 
 // and exported;
 mod console;
@@ -85,6 +87,8 @@ mod null;
 pub mod binding;
 pub mod diagnostics;
 mod fork;
+mod metrics;
+mod prometheus;
 mod signal;
 mod stats;
 
@@ -99,8 +103,10 @@ pub use future::{FutureExt, InSpan};
 pub use hooks::SpanHooks;
 pub use id_generator::IdGenerator;
 pub use in_memory::InMemoryExporter;
+pub use metrics::{Metric, MetricKind, MetricPoint};
 pub use null::NullExporter;
 pub use options::SpanOptions;
+pub use per_process::PerProcess;
 pub use signal::{flush_on_sigterm, stop_flushing_on_sigterm};
 pub use span::{
     CurrentSpan, EndingSpan, Span, SpanGuard, StartedSpan, get_current_span, ignored_calls,
@@ -108,3 +114,4 @@ pub use span::{
 pub use start::current_context;
 pub use stats::{Dropped, ExporterStats, Stats};
 pub use tracer::{FlushResult, Tracer};
+pub use when_full::{ParseWhenFullError, WhenFull};

@@ -8,6 +8,7 @@ use codomyrmex_wire::{self as wire, SpanHead, SpanIter};
 use loom::thread;
 
 use crate::chunk::{CHUNK, Chunk, Pool};
+use crate::per_process::PerProcess;
 use crate::ring::{Appended, Ring};
 
 /// Every interleaving with so many preemptions, which is where mistakes are.
@@ -233,5 +234,23 @@ fn loom_a_thread_takes_over_the_ring_of_one_that_ended() {
         assert_eq!(out, expected);
         ring.release();
         assert_eq!(pool.used(), 0);
+    });
+}
+
+#[test]
+fn loom_threads_that_need_a_value_at_once_get_the_same_one() {
+    explore(|| {
+        let value = Arc::new(PerProcess::new(|| 0_u64));
+        let place = |value: &PerProcess<u64>| {
+            let mut kept = value.lock();
+            *kept += 1;
+            std::ptr::from_ref(&*kept).addr()
+        };
+        let other = {
+            let value = value.clone();
+            thread::spawn(move || place(&value))
+        };
+        assert_eq!(place(&value), other.join().unwrap());
+        assert_eq!(*value.lock(), 2);
     });
 }

@@ -1,25 +1,40 @@
 //! What stands behind a tracer: its rules, its threads' rings, its exporters' lanes, and its books.
 
+mod batches;
 mod books;
+mod end;
+mod fork;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::chunk::Pool;
+use codomyrmex_wire::SpanIter;
+use end::Ending;
+
+use crate::chunk::{CHUNK, Pool};
+use crate::clock;
 use crate::context::SpanContext;
 use crate::diagnostics::{self, Kind};
 use crate::drain::Drain;
-use crate::exporter::{Batch, Delivery, Origin};
+use crate::exporter::{Delivery, Origin};
 use crate::gather::{Gather, Gathered};
 use crate::hooks::SpanHooks;
 use crate::id_generator::IdGenerator;
+use crate::ids::TraceId;
 use crate::kind::SpanKind;
-use crate::lane::{Lane, report_full};
-use crate::ring::{Appended, Ring, pressing};
+use crate::lane::{self, Bounds, Lane, Reason, report_full};
+use crate::per_process::PerProcess;
+use crate::ring::{Appended, Ring};
 use crate::rules::Rules;
 use crate::sampler::Sampler;
+use crate::when_full::WhenFull;
+
+/// A batch takes no more bytes than this, except for one span that is larger.
+const BATCH_BYTES: usize = 64 << 10;
+/// About as small as a span is, bytes.
+const SMALL_SPAN: usize = 64;
 
 /// How the pipeline is.
 pub(crate) const ON: u8 = 0;
@@ -57,7 +72,15 @@ pub(crate) struct Pipeline {
     lanes: Vec<Arc<Lane>>,
     in_process: bool,
     background: bool,
+    /// Most spans of a batch for the exporters of bytes.
+    batch_spans: usize,
+    when_full: WhenFull,
+    pub(crate) books_on_the_wire: bool,
+    instance_id: PerProcess<String>,
+    /// So many bytes in use are worth a pass of the drain before its time.
+    pressing: usize,
     pub(crate) drain: Drain,
+    ending: Ending,
     /// Spans that are larger than a chunk, or whose thread found none.
     aside: Mutex<Vec<Vec<u8>>>,
     has_aside: AtomicBool,
@@ -82,8 +105,11 @@ pub(crate) struct Plan {
     pub(crate) origin: Arc<Origin>,
     pub(crate) exporters: Vec<Box<dyn crate::SpanExporter>>,
     pub(crate) batch_size: usize,
+    pub(crate) max_export_batch_size: usize,
+    pub(crate) bounds: Bounds,
+    pub(crate) when_full: WhenFull,
+    pub(crate) books_on_the_wire: bool,
     pub(crate) flush_interval: Option<Duration>,
-    pub(crate) queue_bytes: usize,
 }
 
 impl Pipeline {
@@ -93,7 +119,7 @@ impl Pipeline {
         let lanes: Vec<_> = plan
             .exporters
             .into_iter()
-            .map(|exporter| Arc::new(Lane::new(exporter, plan.queue_bytes)))
+            .map(|exporter| Arc::new(Lane::new(exporter, plan.bounds)))
             .collect();
         let in_process = lanes
             .iter()
@@ -101,6 +127,10 @@ impl Pipeline {
         let background = lanes
             .iter()
             .any(|lane| lane.delivery == Delivery::Background);
+        // A batch of more spans than the queue may have would never find room.
+        let queue_spans = usize::try_from(plan.bounds.spans).unwrap_or(usize::MAX);
+        let batch_spans = plan.max_export_batch_size.min(queue_spans).max(1);
+        let pool = Pool::new(plan.bounds.bytes);
         let built_in = plan.ids.is_none()
             && plan.hooks.is_none()
             && plan.sampler.decide_fast(None, 0).is_some();
@@ -121,13 +151,22 @@ impl Pipeline {
             ids: plan.ids,
             hooks: plan.hooks,
             origin: plan.origin,
-            pool: Arc::new(Pool::new(plan.queue_bytes)),
+            pressing: pressing(&pool, queue_spans),
+            pool: Arc::new(pool),
             rings: Mutex::default(),
-            gather: Gather::new(plan.batch_size, plan.queue_bytes),
+            gather: Gather::new(plan.batch_size.min(batch_spans), plan.bounds.bytes),
             lanes,
             in_process,
             background,
-            drain: Drain::new(plan.flush_interval),
+            batch_spans,
+            when_full: plan.when_full,
+            books_on_the_wire: plan.books_on_the_wire,
+            instance_id: PerProcess::new(lane::new_instance_id),
+            drain: Drain::new(
+                plan.flush_interval,
+                plan.when_full.patience().unwrap_or_default(),
+            ),
+            ending: Ending::default(),
             aside: Mutex::default(),
             has_aside: AtomicBool::new(false),
             limit: AtomicU64::new(0),
@@ -139,6 +178,23 @@ impl Pipeline {
     pub(crate) fn parent_of_root(&self, kind: SpanKind) -> Option<&SpanContext> {
         let called_from_elsewhere = matches!(kind, SpanKind::Server | SpanKind::Consumer);
         self.parent.as_ref().filter(|_| !called_from_elsewhere)
+    }
+
+    /// Tells the lanes where they belong.
+    pub(crate) fn settle(&'static self) {
+        for (number, lane) in self.lanes.iter().enumerate() {
+            lane.join(self, number);
+        }
+    }
+
+    /// What tells this tracer in this process from all others.
+    pub(crate) fn instance_id(&self) -> String {
+        self.instance_id.lock().clone()
+    }
+
+    /// How long a lane without room is waited for, if at all.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.when_full.patience()
     }
 
     #[inline(always)]
@@ -184,7 +240,7 @@ impl Pipeline {
         match appended {
             Appended::Here => {}
             Appended::NewChunk => {
-                if pressing(&self.pool) {
+                if self.pool.used() >= self.pressing {
                     self.drain.wake();
                 }
             }
@@ -197,13 +253,15 @@ impl Pipeline {
         ring.books.recorded.bump();
         if field.len() > self.pool.limit() {
             self.limit.fetch_add(1, Ordering::Relaxed);
+            self.lose(&field, Reason::Limit);
             return diagnostics::report(
                 Kind::Limit,
                 "a span larger than all buffers was dropped (see queue_bytes)",
             );
         }
-        if !self.pool.charge(field.len()) {
+        if !self.pool.charge(field.len()) && !self.wait_for_buffers(field.len()) {
             ring.books.queue_full.bump();
+            self.lose(&field, Reason::QueueFull);
             self.drain.wake();
             return report_full();
         }
@@ -215,6 +273,27 @@ impl Pipeline {
         if self.pool.charged() >= self.pool.limit() / 8 {
             self.drain.wake();
         }
+    }
+
+    /// Remembers the trace of a span that found no room.
+    fn lose(&self, field: &[u8], reason: Reason) {
+        if let Some(Ok(span)) = SpanIter::new(field).next() {
+            let trace = TraceId::from_bytes(span.trace_id());
+            self.background_lanes()
+                .for_each(|lane| lane.lose_one(trace, reason));
+        }
+    }
+
+    /// Waits for room in the buffers where that is asked for, and takes it; false if there was none in time.
+    fn wait_for_buffers(&self, bytes: usize) -> bool {
+        let Some(patience) = self.patience() else {
+            return false;
+        };
+        if lane::inside() || diagnostics::is_held() {
+            return false;
+        }
+        self.drain
+            .wait_for_pass(clock::deadline(patience), || self.pool.charge(bytes))
     }
 
     /// Takes a finished span, encoded as one field, to every exporter. On the thread that finished it.
@@ -236,155 +315,32 @@ impl Pipeline {
             ring.books.recorded.bump();
         }
         if let Some(batch) = batch {
-            self.offer_in_process(batch);
+            self.offer_in_process(batch, self.patience());
             self.pump();
         }
     }
 
-    fn offer_in_process(&self, gathered: Gathered) {
+    fn in_process_lanes(&self) -> impl Iterator<Item = &Arc<Lane>> {
+        self.lanes.iter().filter(|lane| !lane.is_background())
+    }
+
+    fn background_lanes(&self) -> impl Iterator<Item = &Arc<Lane>> {
+        self.lanes.iter().filter(|lane| lane.is_background())
+    }
+
+    fn offer_in_process(&self, gathered: Gathered, patience: Option<Duration>) {
         let batch = self.batch(gathered.bytes, gathered.len);
-        for lane in self
-            .lanes
-            .iter()
-            .filter(|lane| lane.delivery == Delivery::InProcess)
-        {
+        let deadline = patience.and_then(clock::deadline);
+        for lane in self.in_process_lanes() {
+            if patience.is_some() && !diagnostics::is_held() {
+                lane.wait_until_fits(&batch, deadline);
+            }
             lane.offer(batch.clone());
         }
     }
 
     fn pump(&self) {
-        for lane in self
-            .lanes
-            .iter()
-            .filter(|lane| lane.delivery == Delivery::InProcess)
-        {
-            lane.pump();
-        }
-    }
-
-    fn batch(&self, bytes: Vec<u8>, len: usize) -> Batch {
-        Batch {
-            origin: self.origin.clone(),
-            bytes: Arc::new(bytes),
-            len,
-        }
-    }
-
-    /// Moves what stands in the rings to the lanes of the exporters of bytes. Only under the drain's lock.
-    pub(crate) fn drain_rings(&self, batch_bytes: usize) {
-        let rings = self.rings().clone();
-        let mut bytes = Vec::new();
-        let mut len = 0;
-        let hand_over = |bytes: &mut Vec<u8>, len: &mut usize| {
-            if *len > 0 {
-                if bytes.len() < bytes.capacity() / 2 {
-                    bytes.shrink_to_fit();
-                }
-                let batch = self.batch(std::mem::take(bytes), std::mem::take(len));
-                for lane in self
-                    .lanes
-                    .iter()
-                    .filter(|lane| lane.delivery == Delivery::Background)
-                {
-                    lane.offer(batch.clone());
-                }
-            }
-        };
-        for ring in &rings {
-            let closed = ring.closed();
-            ring.drain(|committed, spans| {
-                if bytes.len() + committed.len() > batch_bytes {
-                    hand_over(&mut bytes, &mut len);
-                }
-                if bytes.capacity() == 0 && committed.len() * 2 > crate::chunk::ROOM {
-                    bytes.reserve_exact(batch_bytes);
-                }
-                bytes.extend_from_slice(committed);
-                len += spans as usize;
-            });
-            if closed.is_some() {
-                // Under the lock, so that no thread takes the ring over meanwhile.
-                let _rings = self.rings();
-                if ring.closed() == closed {
-                    ring.release();
-                }
-            }
-        }
-        if self.has_aside.swap(false, Ordering::Acquire) {
-            let aside = std::mem::take(&mut *self.aside.lock().unwrap_or_else(|e| e.into_inner()));
-            for field in aside {
-                self.pool.discharge(field.len());
-                if bytes.len() + field.len() > batch_bytes {
-                    hand_over(&mut bytes, &mut len);
-                }
-                if bytes.is_empty() {
-                    bytes = field;
-                } else {
-                    bytes.extend_from_slice(&field);
-                }
-                len += 1;
-            }
-        }
-        hand_over(&mut bytes, &mut len);
-    }
-
-    /// After the shutdown: what threads leave behind is counted, and its memory freed.
-    pub(crate) fn sweep(&self) {
-        self.drain.pass(self);
-        self.pool.free_idle();
-    }
-
-    /// Everything finished so far to the exporters, and theirs handed on; false if the deadline came first.
-    pub(crate) fn flush(&'static self, deadline: Option<Instant>) -> bool {
-        if let Some(gathered) = self.gather.take() {
-            self.offer_in_process(gathered);
-        }
-        self.drain.pass(self);
-        // First all that is queued, for background exporters work side by side.
-        let settled: Vec<_> = self
-            .lanes
-            .iter()
-            .map(|lane| lane.settle(deadline))
-            .collect();
-        let mut all = true;
-        for (lane, settled) in self.lanes.iter().zip(settled) {
-            all &= settled && lane.flush_exporter(deadline);
-        }
-        all
-    }
-
-    /// What the drain does when its time has come: as a flush, without waiting for background exporters.
-    pub(crate) fn tick(&'static self) {
-        if self.drain.has_interval()
-            && let Some(gathered) = self.gather.take()
-        {
-            self.offer_in_process(gathered);
-            self.pump();
-        }
-        self.drain.pass(self);
-    }
-
-    /// Ends the pipeline: the rest is flushed before the deadline, the exporters are shut down, threads end. Only the
-    /// first call does anything; it says whether all was delivered.
-    pub(crate) fn shut_down(&'static self, deadline: Option<Instant>) -> bool {
-        if self.state.swap(SHUT_DOWN, Ordering::AcqRel) == SHUT_DOWN {
-            return true;
-        }
-        self.starts_short.store(false, Ordering::Relaxed);
-        for ring in self.rings().iter() {
-            ring.retire();
-        }
-        let settled = self.flush(deadline);
-        self.drain.stop();
-        for lane in &self.lanes {
-            lane.close(deadline);
-        }
-        // What came too late for the flush is counted by the closed lanes.
-        if let Some(gathered) = self.gather.take() {
-            self.offer_in_process(gathered);
-        }
-        self.sweep();
-        settled
+        self.in_process_lanes().for_each(|lane| lane.pump());
     }
 
     /// Counts a call on a span that is over.
@@ -403,52 +359,16 @@ impl Pipeline {
             );
         }
     }
+}
 
-    /// Holds every lock, so that a child forked meanwhile finds what they guard whole. Gives a lane whose exporter another
-    /// thread is inside of, if there is one.
-    pub(crate) fn lock_for_fork(
-        &'static self,
-        held: &mut Vec<Box<dyn std::any::Any>>,
-    ) -> Option<&'static Lane> {
-        self.drain.lock_for_fork(held);
-        held.push(Box::new(self.rings()));
-        held.push(Box::new(
-            self.aside.lock().unwrap_or_else(|e| e.into_inner()),
-        ));
-        held.push(Box::new(self.gather.lock_for_fork()));
-        let mut busy_lane = None;
-        for lane in &self.lanes {
-            let (guard, busy) = lane.lock_for_fork();
-            held.push(Box::new(guard));
-            busy_lane = busy_lane.or(busy.then_some(&**lane));
-        }
-        busy_lane
-    }
+/// However large the buffers are, this much in use is enough for a batch, and still in the processor's caches; bytes.
+const PRESSING: usize = 256 << 10;
 
-    /// The fork is over, and this is the parent.
-    pub(crate) fn let_go_after_fork(&self) {
-        self.lanes.iter().for_each(|lane| lane.let_in());
-    }
-
-    /// In a forked child: what was recorded belongs to the parent, and the books start from zero.
-    pub(crate) fn reset_after_fork(&self) {
-        for ring in std::mem::take(&mut *self.rings()) {
-            // Whoever is on its way through the ring of the forking thread finds it empty.
-            ring.reset_after_fork();
-            // Leaked, so that no later ring has the address by which an open span of the parent's knows its own.
-            std::mem::forget(ring);
-        }
-        self.aside.lock().unwrap_or_else(|e| e.into_inner()).clear();
-        self.pool.reset_after_fork();
-        self.gather.reset_after_fork();
-        self.limit.store(0, Ordering::Relaxed);
-        self.ignored.store(0, Ordering::Relaxed);
-        self.rules.reset_counters();
-        for lane in &self.lanes {
-            lane.reset_after_fork();
-        }
-        self.drain.reset_after_fork();
-    }
+/// So many bytes in use that the drain should not wait for its time: an eighth of the buffers, and no more than lets the
+/// spans of a short queue come in time.
+fn pressing(pool: &Pool, queue_spans: usize) -> usize {
+    let few = queue_spans.saturating_mul(SMALL_SPAN / 2);
+    (pool.limit() / 8).min(few).clamp(2 * CHUNK, PRESSING)
 }
 
 impl std::fmt::Debug for Pipeline {

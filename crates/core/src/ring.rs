@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use codomyrmex_wire::{self as wire, SHORT_BODY, SHORT_HEAD_ROOM, SpanHead};
 
-use crate::chunk::{CHUNK, Chunk, Committed, Header, ONE_SPAN, Pool, ROOM};
+use crate::chunk::{Chunk, Committed, Header, ONE_SPAN, Pool, ROOM};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Bodies are copied in pieces of this many bytes.
@@ -291,6 +291,14 @@ impl Ring {
     /// Hands everything committed since the last call to `each` (bytes and the number of spans in them) and gives
     /// emptied chunks back. Only the holder of the drain's lock calls this.
     pub(crate) fn drain(&self, mut each: impl FnMut(&[u8], u32)) {
+        self.drain_while(|bytes, spans| {
+            each(bytes, spans);
+            None
+        });
+    }
+
+    /// As [`drain`](Self::drain), until `each` says that it took no more than so much of what it was handed.
+    pub(crate) fn drain_while(&self, mut each: impl FnMut(&[u8], u32) -> Option<Committed>) {
         let mut next = self.start_of_reading();
         while let Some(chunk) = next {
             self.reading.set(Some(chunk));
@@ -299,13 +307,18 @@ impl Ring {
             let committed = chunk.committed();
             let read = self.read.get();
             if committed.bytes > read.bytes {
-                each(
-                    chunk.read(read.bytes, committed.bytes),
-                    committed.spans - read.spans,
-                );
                 let spans = committed.spans - read.spans;
-                self.drained.set(self.drained.get() + u64::from(spans));
-                self.read.set(committed);
+                let taken = each(chunk.read(read.bytes, committed.bytes), spans);
+                let now = taken.map_or(committed, |taken| Committed {
+                    spans: read.spans + taken.spans,
+                    bytes: read.bytes + taken.bytes,
+                });
+                self.drained
+                    .set(self.drained.get() + u64::from(now.spans - read.spans));
+                self.read.set(now);
+                if taken.is_some() {
+                    return;
+                }
             }
             let Some(link) = link else { break };
             self.reading.set(None);
@@ -388,17 +401,10 @@ impl Drop for Ring {
     }
 }
 
-/// However large the pool is, this much in use is enough for a batch, and still in the processor's caches; bytes.
-const PRESSING: usize = 256 << 10;
-
-/// Whether so much of the pool is in use that the drain should not wait for its time.
-pub(crate) fn pressing(pool: &Pool) -> bool {
-    pool.used() >= (pool.limit() / 8).clamp(2 * CHUNK, PRESSING)
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::chunk::CHUNK;
 
     fn head(id: u64) -> SpanHead {
         SpanHead {

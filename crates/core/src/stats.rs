@@ -25,7 +25,7 @@ impl Dropped {
 }
 
 /// One exporter's books.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExporterStats {
     /// The exporter's name.
     pub name: String,
@@ -35,6 +35,12 @@ pub struct ExporterStats {
     pub dropped: Dropped,
     /// Spans on their way to it.
     pub queued: u64,
+    /// Of these, spans that it is exporting.
+    pub in_flight: u64,
+    /// Of those that failed, spans that the receiver refused while it took the rest of their batch.
+    pub rejected: u64,
+    /// The most spans in its queue, where that is limited beside the bytes.
+    pub queue_capacity: Option<u64>,
 }
 
 /// A tracer's books, in spans. Exact whenever no span starts or ends meanwhile.
@@ -122,6 +128,7 @@ mod tests {
             exported: 2,
             dropped: Dropped::default(),
             queued: 1,
+            ..ExporterStats::default()
         };
         let stats = Stats {
             started: 4,
@@ -153,6 +160,7 @@ mod tests {
             exported: 1,
             dropped,
             queued: 0,
+            ..ExporterStats::default()
         };
         let stats = Stats {
             started: 3,

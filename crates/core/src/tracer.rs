@@ -46,7 +46,7 @@ struct Owner(&'static Pipeline);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.shut_down(clock::deadline(PARTING));
+        let _ = self.0.shut_down(clock::deadline(PARTING));
     }
 }
 
@@ -54,20 +54,31 @@ impl Drop for Owner {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
 pub enum FlushResult {
-    /// Everything that had finished is exported, or counted as dropped.
+    /// Everything that had finished is exported.
     Done,
+    /// Nothing waits any more, but so many spans were dropped meanwhile: an exporter failed, or had no room. A span that
+    /// several exporters lost counts for each. [`Tracer::stats`] has the reasons.
+    Failed {
+        /// Spans dropped.
+        lost: u64,
+    },
     /// The deadline came first, or the call was made from inside an exporter.
-    TimedOut,
+    TimedOut {
+        /// Spans that still wait after a flush, or that a shutdown gave up. One that several exporters did not get counts for
+        /// each.
+        left: u64,
+    },
 }
 
 impl FlushResult {
-    /// Whether everything is settled.
+    /// Whether everything is settled: nothing waits any more.
     pub fn is_done(self) -> bool {
-        self == Self::Done
+        !matches!(self, Self::TimedOut { .. })
     }
 
-    fn of(settled: bool) -> Self {
-        if settled { Self::Done } else { Self::TimedOut }
+    /// Whether every exporter took everything.
+    pub fn is_delivered(self) -> bool {
+        self == Self::Done
     }
 }
 
@@ -79,6 +90,7 @@ impl Tracer {
 
     pub(crate) fn of(pipeline: Pipeline) -> Self {
         let pipeline: &'static Pipeline = Box::leak(Box::new(pipeline));
+        pipeline.settle();
         crate::fork::watch(pipeline);
         Self {
             pipeline,
@@ -119,19 +131,24 @@ impl Tracer {
         let _ = self.force_flush(PATIENCE);
     }
 
-    /// As [`flush`](Self::flush), with a deadline, and saying what became of it.
+    /// As [`flush`](Self::flush), with a deadline, and saying what became of it. What does not arrive in time stays queued.
+    ///
+    /// The deadline binds exporters with a thread of their own; one that runs in the process runs on this thread, and takes
+    /// its time.
     pub fn force_flush(&self, timeout: Duration) -> FlushResult {
-        FlushResult::of(self.pipeline.flush(clock::deadline(timeout)))
+        self.pipeline.flush(clock::deadline(timeout))
     }
 
-    /// Flushes, ends the exporters, and records nothing from now on. May be called twice.
+    /// Flushes, ends the exporters, and records nothing from now on, within 30 seconds. May be called twice, and from several
+    /// threads: the later ones wait for the first.
     pub fn shutdown(&self) {
         let _ = self.shutdown_within(PATIENCE);
     }
 
-    /// As [`shutdown`](Self::shutdown), with a deadline; what it did not reach is counted as dropped.
+    /// As [`shutdown`](Self::shutdown), with a deadline. When it comes, exporters that are still at work are told to
+    /// [cancel](crate::SpanExporter::cancel), and what they have not taken is counted as dropped by `shutdown`.
     pub fn shutdown_within(&self, timeout: Duration) -> FlushResult {
-        FlushResult::of(self.pipeline.shut_down(clock::deadline(timeout)))
+        self.pipeline.shut_down(clock::deadline(timeout))
     }
 
     /// The books.

@@ -222,6 +222,133 @@ fn a_span_that_is_held_by_a_thread_local_of_main_is_delivered() {
     );
 }
 
+#[test]
+fn a_program_whose_threads_still_record_ends_and_delivers_what_was_finished() {
+    both(
+        "a_program_whose_threads_still_record_ends_and_delivers_what_was_finished",
+        |tracer| {
+            let (started, is_started) = std::sync::mpsc::channel();
+            for _ in 0..3 {
+                let started = started.clone();
+                std::thread::spawn(move || {
+                    loop {
+                        let _root = tracer.span("root");
+                        tracer.span("child").finish();
+                        let _ = started.send(());
+                        std::thread::yield_now();
+                    }
+                });
+            }
+            for _ in 0..3 {
+                is_started.recv().unwrap();
+            }
+            tracer.span("done").finish();
+        },
+        |output| {
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            let told = told(&output);
+            let count = |what: &str| told.iter().filter(|line| *line == what).count();
+            assert_eq!((count("exported done"), count("shut down")), (1, 1));
+            assert!(count("exported child") >= 3);
+            assert_eq!(
+                told.last().unwrap(),
+                "shut down",
+                "nothing is exported afterwards"
+            );
+        },
+    );
+}
+
+/// Never comes back by itself.
+struct Stalls {
+    gate: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+    open: std::sync::Mutex<Option<std::sync::mpsc::Sender<()>>>,
+}
+
+impl Stalls {
+    fn new() -> Self {
+        let (open, gate) = std::sync::mpsc::channel();
+        Self {
+            gate: gate.into(),
+            open: Some(open).into(),
+        }
+    }
+}
+
+impl SpanExporter for Stalls {
+    fn export(&self, _: &Batch) -> Result<(), ExportError> {
+        let _ = self.gate.lock().unwrap().recv();
+        Err(ExportError::retryable("given up", None))
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::Background
+    }
+
+    fn cancel(&self) {
+        let _ = writeln!(std::io::stdout(), "exported nothing, cancelled");
+        drop(self.open.lock().unwrap().take());
+    }
+}
+
+#[test]
+fn a_stalled_exporter_is_cancelled_at_the_end_and_keeps_nothing_from_the_others() {
+    if let Some(output) = alone(
+        "a_stalled_exporter_is_cancelled_at_the_end_and_keeps_nothing_from_the_others",
+        || {
+            let stalls = Tracer::builder("shop")
+                .exporter(Stalls::new())
+                .exporter(Lines(Delivery::Background))
+                .build();
+            let stalls: &Tracer = Box::leak(Box::new(stalls));
+            stalls.span("beside it").finish();
+            tracer(Delivery::Background).span("elsewhere").finish();
+        },
+    ) {
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let mut told = told(&output);
+        told.sort_unstable();
+        assert_eq!(
+            told,
+            [
+                "exported beside it",
+                "exported elsewhere",
+                "exported nothing, cancelled",
+                "shut down",
+                "shut down"
+            ]
+        );
+    }
+}
+
+#[test]
+fn after_a_shutdown_that_was_not_waited_for_the_end_does_not_wait_either() {
+    if let Some(output) = alone(
+        "after_a_shutdown_that_was_not_waited_for_the_end_does_not_wait_either",
+        || {
+            struct Deaf;
+            impl SpanExporter for Deaf {
+                fn export(&self, _: &Batch) -> Result<(), ExportError> {
+                    loop {
+                        std::thread::park();
+                    }
+                }
+                fn delivery(&self) -> Delivery {
+                    Delivery::Background
+                }
+            }
+            let tracer = Tracer::builder("shop").exporter(Deaf).build();
+            let tracer: &Tracer = Box::leak(Box::new(tracer));
+            tracer.span("lost").finish();
+            let result = tracer.shutdown_within(std::time::Duration::from_millis(1));
+            assert_eq!(result, codomyrmex_core::FlushResult::TimedOut { left: 1 });
+            assert!(tracer.stats().balanced());
+        },
+    ) {
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+}
+
 /// In a child that ends by `exit`, what it recorded itself goes out.
 #[cfg(unix)]
 #[test]

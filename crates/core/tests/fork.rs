@@ -10,11 +10,12 @@ use std::io::{Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use alone::passes_alone;
 use codomyrmex_core::{
     Batch, ConsoleExporter, Delivery, EndingSpan, ExportError, InMemoryExporter, NullExporter,
-    SpanExporter, SpanHooks, Stats, Tracer, current_context, get_current_span,
+    PerProcess, SpanExporter, SpanHooks, Stats, Tracer, current_context, get_current_span,
 };
 
 /// Runs `body` in a forked child. A child that hangs is killed by its alarm.
@@ -639,5 +640,217 @@ fn a_tracer_that_is_shut_down_stays_so_in_the_child() {
         });
         let disabled = Tracer::builder("shop").disabled(true).build();
         in_child(|| assert!(!disabled.span("none").is_recording()));
+    });
+}
+
+/// Keeps its connection to itself in each process, and stalls while it holds it.
+struct Network {
+    journal: Journal,
+    connection: PerProcess<Connection>,
+    gate: Mutex<mpsc::Receiver<()>>,
+    entered: mpsc::Sender<()>,
+    stalls: AtomicBool,
+}
+
+/// Says in the journal when it is closed.
+struct Connection(Arc<File>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let _ = (&*self.0).write_all(b"closed by its owner -\n");
+    }
+}
+
+impl Network {
+    fn new() -> (Self, Arc<File>, mpsc::Receiver<()>, mpsc::Sender<()>) {
+        let (journal, file) = Journal::new(Delivery::Background);
+        let (open, gate) = mpsc::channel();
+        let (entered, is_inside) = mpsc::channel();
+        let network = Self {
+            journal,
+            connection: PerProcess::new({
+                let file = file.clone();
+                move || Connection(file.clone())
+            }),
+            gate: gate.into(),
+            entered,
+            stalls: AtomicBool::new(true),
+        };
+        (network, file, is_inside, open)
+    }
+}
+
+impl SpanExporter for Network {
+    fn export(&self, batch: &Batch) -> Result<(), ExportError> {
+        let _connection = self.connection.lock();
+        if self.stalls.swap(false, Ordering::Relaxed) {
+            self.entered.send(()).unwrap();
+            let _ = self.gate.lock().unwrap().recv();
+        }
+        self.journal.export(batch)
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::Background
+    }
+
+    fn is_fork_safe(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_fork_in_the_middle_of_a_stalled_export_waits_for_nothing_and_loses_nothing() {
+    passes_alone(
+        "a_fork_in_the_middle_of_a_stalled_export_waits_for_nothing_and_loses_nothing",
+        || {
+            let (network, file, is_inside, open) = Network::new();
+            let tracer = Tracer::builder("shop").exporter(network).build();
+            tracer.span("stalled").finish();
+            let _ = tracer.force_flush(Duration::ZERO);
+            is_inside.recv().unwrap();
+            tracer.span("queued").finish();
+            // Parent's thread still has the connection's lock.
+            in_child(|| {
+                check(&tracer, 0, 0, 0, 0);
+                tracer.span("child's").finish();
+                assert!(
+                    tracer
+                        .shutdown_within(Duration::from_secs(50))
+                        .is_delivered()
+                );
+                check(&tracer, 1, 1, 0, 1);
+            });
+            assert_eq!(names(&file), ["child's"]);
+            drop(open);
+            check_after_flush(&tracer, 2);
+            tracer.shutdown();
+            let names = names(&file);
+            assert_eq!(names, ["child's", "stalled", "queued", "closed"]);
+        },
+    );
+}
+
+#[test]
+fn a_child_that_records_nothing_leaves_the_exporter_alone() {
+    passes_alone(
+        "a_child_that_records_nothing_leaves_the_exporter_alone",
+        || {
+            struct Tells(Arc<File>, Delivery);
+            impl Tells {
+                fn tell(&self, what: &str) {
+                    (&*self.0)
+                        .write_all(format!("{what}\n").as_bytes())
+                        .unwrap();
+                }
+            }
+            impl SpanExporter for Tells {
+                fn export(&self, _: &Batch) -> Result<(), ExportError> {
+                    self.tell("export");
+                    Ok(())
+                }
+                fn delivery(&self) -> Delivery {
+                    self.1
+                }
+                fn flush(&self) {
+                    self.tell("flush");
+                }
+                fn shutdown(&self) {
+                    self.tell("shutdown");
+                }
+            }
+            impl Drop for Tells {
+                fn drop(&mut self) {
+                    self.tell("drop");
+                }
+            }
+            for delivery in DELIVERIES {
+                let (_, file) = Journal::new(delivery);
+                let tracer = Tracer::builder("shop")
+                    .exporter(Tells(file.clone(), delivery))
+                    .build();
+                tracer.span("parent's").finish();
+                tracer.flush();
+                let handle = Cell::new(Some(tracer));
+                in_child(|| {
+                    let tracer = handle.take().unwrap();
+                    assert!(tracer.force_flush(Duration::MAX).is_delivered());
+                    assert!(tracer.shutdown_within(Duration::MAX).is_delivered());
+                    drop(tracer);
+                });
+                let tracer = handle.take().unwrap();
+                assert_eq!(names(&file), ["export", "flush"]);
+                drop(tracer);
+                assert_eq!(
+                    names(&file)[..5],
+                    ["export", "flush", "flush", "shutdown", "drop"]
+                );
+                assert_eq!(names(&file).len(), 5);
+            }
+        },
+    );
+}
+
+#[test]
+fn a_fork_beside_a_shutdown_leaves_that_to_the_parent() {
+    passes_alone("a_fork_beside_a_shutdown_leaves_that_to_the_parent", || {
+        let (network, file, is_inside, open) = Network::new();
+        let tracer = Tracer::builder("shop").exporter(network).build();
+        tracer.span("stalled").finish();
+        std::thread::scope(|scope| {
+            let shutdown = scope.spawn(|| tracer.shutdown_within(Duration::MAX));
+            is_inside.recv().unwrap();
+            in_child(|| {
+                assert!(!tracer.is_enabled());
+                assert!(tracer.shutdown_within(Duration::MAX).is_done());
+                tracer.flush();
+                check(&tracer, 0, 0, 0, 0);
+            });
+            drop(open);
+            assert!(shutdown.join().unwrap().is_delivered());
+        });
+        check(&tracer, 1, 1, 0, 1);
+        assert_eq!(names(&file), ["stalled", "closed"]);
+    });
+}
+
+#[test]
+fn processes_are_instances_of_their_own() {
+    passes_alone("processes_are_instances_of_their_own", || {
+        struct Tells(Arc<File>);
+        impl SpanExporter for Tells {
+            fn export(&self, batch: &Batch) -> Result<(), ExportError> {
+                let mut request = batch.request_prefix();
+                request.extend_from_slice(batch.bytes());
+                let view = codomyrmex_wire::TracesView::parse(&request).unwrap();
+                let resource = view.resource_spans().next().unwrap();
+                let scope = resource.scope_spans().next().unwrap();
+                let id = scope
+                    .attributes()
+                    .find(|(key, _)| key == codomyrmex_wire::books::INSTANCE_ID);
+                let line = format!("{}\n", id.unwrap().1);
+                (&*self.0).write_all(line.as_bytes()).unwrap();
+                Ok(())
+            }
+            fn delivery(&self) -> Delivery {
+                Delivery::Background
+            }
+        }
+        let (_, file) = Journal::new(Delivery::Background);
+        let tracer = Tracer::builder("shop")
+            .exporter(Tells(file.clone()))
+            .build();
+        let one_span = || {
+            tracer.span("a").finish();
+            tracer.flush();
+        };
+        one_span();
+        in_child(one_span);
+        in_child(one_span);
+        one_span();
+        let ids = names(&file);
+        assert_eq!(ids.len(), 4);
+        assert_eq!(ids[0], ids[3]);
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 3);
     });
 }

@@ -37,6 +37,7 @@ impl Stats {
                     hook: counts.hook,
                 },
                 queued: counts.queued,
+                ..CoreExporter::default()
             });
         }
         Self { core }

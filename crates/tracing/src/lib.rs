@@ -139,6 +139,10 @@ pub use codomyrmex_core::{
     TraceStateError, Tracer, TracerBuilder, Trust, UnknownSpanKind, UnknownSpanStatus, Value, XRay,
     current_context, diagnostics, drawn, get_current_span, variable_name,
 };
+#[doc(inline)]
+pub use codomyrmex_core::{
+    Metric, MetricKind, MetricPoint, ParseWhenFullError, PerProcess, WhenFull,
+};
 
 #[cfg(feature = "otlp")]
 #[doc(inline)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codomyrmex_tracing::environment::{Environment, ExporterChoice, Settings};
-use codomyrmex_tracing::{Limits, Sample};
+use codomyrmex_tracing::{Limits, Sample, WhenFull};
 
 fn settings(pairs: &[(&str, &str)]) -> Settings {
     Environment::from_pairs(pairs.iter().copied()).settings()
@@ -217,6 +217,34 @@ fn batches_wait_milliseconds() {
     ]);
     assert_eq!(settings.flush_interval, Some(Duration::from_millis(250)));
     assert_eq!(settings.queue_bytes, Some(65536));
+}
+
+#[test]
+fn queues_and_batches_have_limits() {
+    let settings = clean(&[
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "2048"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512"),
+        ("CODOMYRMEX_BSP_EXPORT_TIMEOUT", "2500"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "30000"),
+        ("CODOMYRMEX_WHEN_FULL", "Wait:40"),
+        ("CODOMYRMEX_BOOKS_ON_THE_WIRE", "false"),
+    ]);
+    assert_eq!(settings.max_queue_size, Some(2048));
+    assert_eq!(settings.max_export_batch_size, Some(512));
+    assert_eq!(settings.export_timeout, Some(Duration::from_millis(2500)));
+    assert_eq!(
+        settings.when_full,
+        Some(WhenFull::Wait(Duration::from_millis(40)))
+    );
+    assert_eq!(settings.books_on_the_wire, Some(false));
+    let tracer = settings
+        .builder("shop")
+        .exporter(codomyrmex_tracing::NullExporter::new())
+        .build();
+    assert_eq!(tracer.stats().exporters[0].queue_capacity, Some(2048));
+    let settings = self::settings(&[("CODOMYRMEX_WHEN_FULL", "later")]);
+    assert_eq!(settings.when_full, None);
+    assert_eq!(settings.warnings.len(), 1, "{:?}", settings.warnings);
 }
 
 #[test]

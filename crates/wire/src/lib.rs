@@ -44,7 +44,8 @@
 //! - An integer outside the range of `i64` becomes the string of its decimal digits.
 //! - Nesting deeper than [`MAX_DEPTH`] becomes the string `…`.
 //! - The schema URL of a [`ScopeHeader`] is that of the scope (`ScopeSpans.schema_url`). Scope attributes are
-//!   field 3 of `InstrumentationScope` and encoded as those of a span are.
+//!   field 3 of `InstrumentationScope` and encoded as those of a span are. [`books`] names those that say what an
+//!   SDK counted.
 #![forbid(unsafe_code)]
 
 mod any_value;
@@ -52,6 +53,7 @@ mod attribute;
 mod attribute_value;
 mod block;
 mod body;
+pub mod books;
 mod encode;
 mod error;
 mod event_view;
@@ -82,7 +84,7 @@ pub use error::{DecodeError, DecodeReason};
 pub use event_view::EventView;
 pub use head::SpanHead;
 pub use header::ScopeHeader;
-pub use iter::SpanIter;
+pub use iter::{SpanIter, end_of_spans};
 pub use link_view::LinkView;
 pub use short_attribute::{SHORT_ATTRIBUTE, write_short_attribute, write_short_name};
 pub use short_span::{

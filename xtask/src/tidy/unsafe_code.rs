@@ -10,6 +10,7 @@ const ALLOWED: &[&str] = &[
     "crates/core/src/finish.rs",
     "crates/core/src/fork.rs",
     "crates/core/src/loom_models.rs",
+    "crates/core/src/per_process.rs",
     "crates/core/src/ring.rs",
     "crates/core/src/signal/sigterm.rs",
     "crates/core/src/span.rs",

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::end::STALLED;
 use super::{Pipeline, SHUT_DOWN};
 use crate::exporter::Delivery;
 use crate::ring::Books;
@@ -39,8 +40,13 @@ impl Pipeline {
     pub(crate) fn stats(&self) -> Stats {
         if self.state.load(Ordering::Acquire) == SHUT_DOWN {
             // A thread can have been in the middle of finishing a span.
-            self.drain.pass(self);
+            self.drain.pass(self, Some(STALLED));
         }
+        self.read_books()
+    }
+
+    /// The books as they stand.
+    pub(crate) fn read_books(&self) -> Stats {
         let reading = self.drain.hold();
         // Lanes first: a batch that is on its way to one then counts as still gathered.
         let lanes: Vec<_> = self.lanes.iter().map(|lane| lane.stats()).collect();
@@ -77,6 +83,9 @@ impl Pipeline {
                 exported: books.exported,
                 dropped,
                 queued,
+                in_flight: books.in_flight,
+                rejected: books.rejected,
+                queue_capacity: lane.capacity(),
             }
         });
         Stats {

@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(sample(0.5, half, ""), (true, Some("th:8".into())));
         assert_eq!(sample(0.5, half - 1, ""), (false, None));
         assert_eq!(
-            sample(0.5, 0xff << 56 | half - 1, ""),
+            sample(0.5, (0xff << 56) | (half - 1), ""),
             (false, None),
             "the first bits say nothing"
         );

@@ -16,6 +16,9 @@
 //! | `SPAN_EVENT_COUNT_LIMIT`, `SPAN_LINK_COUNT_LIMIT` | [`Limits::events`], [`Limits::links`] | |
 //! | `EVENT_ATTRIBUTE_COUNT_LIMIT`, `LINK_ATTRIBUTE_COUNT_LIMIT` | [`Limits::attributes_per_event`], [`Limits::attributes_per_link`] | |
 //! | `BSP_SCHEDULE_DELAY` | milliseconds after which exporters get what there is | [`TracerBuilder::flush_interval`] |
+//! | `BSP_MAX_QUEUE_SIZE` | the most spans in each exporter's queue; no limit beside that in bytes by default | [`TracerBuilder::max_queue_size`] |
+//! | `BSP_MAX_EXPORT_BATCH_SIZE` | the most spans of a batch | [`TracerBuilder::max_export_batch_size`] |
+//! | `BSP_EXPORT_TIMEOUT` | milliseconds that one export may take: 30000; 0 for no limit | [`TracerBuilder::export_timeout`] |
 //! | `PROPAGATORS` | `tracecontext,baggage` (the default), others of [`Propagators::parse`](crate::Propagators::parse), or `none` | [`propagation`](crate::propagation) |
 //!
 //! The OTLP exporter's. Each may have `TRACES_` in front of its last part (`EXPORTER_OTLP_TRACES_HEADERS`): that is for
@@ -41,6 +44,8 @@
 //! | `CODOMYRMEX_REDACT` | see [`Redact`] | [`TracerBuilder::redact`] |
 //! | `CODOMYRMEX_QUEUE_BYTES` | the most bytes of finished spans that wait for exporters | [`TracerBuilder::queue_bytes`] |
 //! | `CODOMYRMEX_FLUSH_ON_SIGTERM` | `true`: what is finished goes out, for at most five seconds, before SIGTERM ends the process | [`flush_on_sigterm`](crate::flush_on_sigterm) |
+//! | `CODOMYRMEX_WHEN_FULL` | `drop` (the default), or `wait:` and milliseconds: see [`WhenFull`](crate::WhenFull) | [`TracerBuilder::when_full`] |
+//! | `CODOMYRMEX_BOOKS_ON_THE_WIRE` | `false`: counters do not go along with the spans | [`TracerBuilder::books_on_the_wire`] |
 //! | `CODOMYRMEX_PARENT_FROM_ENVIRONMENT` | `false`: the next ones are not read | [`TracerBuilder::parent`] |
 //!
 //! `TRACEPARENT`, `TRACESTATE` and `BAGGAGE` (or what else the propagators write, in upper case) are what a process left

@@ -4,7 +4,7 @@ pub(super) const OWN: &str = "CODOMYRMEX_";
 pub(super) const STANDARD: &str = "OTEL_";
 
 /// Variables that are read under both prefixes.
-const SHARED: [&str; 34] = [
+const SHARED: [&str; 37] = [
     "SDK_DISABLED",
     "SERVICE_NAME",
     "RESOURCE_ATTRIBUTES",
@@ -20,6 +20,9 @@ const SHARED: [&str; 34] = [
     "EVENT_ATTRIBUTE_COUNT_LIMIT",
     "LINK_ATTRIBUTE_COUNT_LIMIT",
     "BSP_SCHEDULE_DELAY",
+    "BSP_MAX_QUEUE_SIZE",
+    "BSP_MAX_EXPORT_BATCH_SIZE",
+    "BSP_EXPORT_TIMEOUT",
     "PROPAGATORS",
     "EXPORTER_OTLP_ENDPOINT",
     "EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -42,21 +45,17 @@ const SHARED: [&str; 34] = [
 ];
 
 /// Variables that only exist with our prefix.
-pub(super) const OURS: [&str; 4] = [
+pub(super) const OURS: [&str; 6] = [
     "REDACT",
     "QUEUE_BYTES",
+    "WHEN_FULL",
+    "BOOKS_ON_THE_WIRE",
     "PARENT_FROM_ENVIRONMENT",
     "FLUSH_ON_SIGTERM",
 ];
 
 /// Beginnings of names that OpenTelemetry knows and that mean nothing here yet.
-const LATER: [&str; 5] = [
-    "BSP_EXPORT_TIMEOUT",
-    "BSP_MAX_QUEUE_SIZE",
-    "BSP_MAX_EXPORT_BATCH_SIZE",
-    "EXPORTER_ZIPKIN_",
-    "LOG_LEVEL",
-];
+const LATER: [&str; 2] = ["EXPORTER_ZIPKIN_", "LOG_LEVEL"];
 
 /// What there is to say of a variable with our prefix, which is not part of `name`; None where it is known.
 pub(super) fn unknown(name: &str) -> Option<String> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use codomyrmex_core::diagnostics::{self, Kind};
 use codomyrmex_core::{
-    Limits, Propagators, Redact, Resource, Sampler, SpanContext, Tracer, TracerBuilder,
+    Limits, ParseWhenFullError, Propagators, Redact, Resource, Sampler, SpanContext, Tracer,
+    TracerBuilder, WhenFull,
 };
 
 use super::exporters::ExporterChoice;
@@ -51,6 +52,16 @@ impl Environment {
             flush_on_sigterm: reader
                 .parsed("FLUSH_ON_SIGTERM", parse_bool)
                 .unwrap_or(false),
+            max_queue_size: reader.number("BSP_MAX_QUEUE_SIZE"),
+            max_export_batch_size: reader.number("BSP_MAX_EXPORT_BATCH_SIZE"),
+            export_timeout: reader
+                .number("BSP_EXPORT_TIMEOUT")
+                .map(Duration::from_millis),
+            when_full: reader.parsed("WHEN_FULL", |text| {
+                text.parse()
+                    .map_err(|error: ParseWhenFullError| error.to_string())
+            }),
+            books_on_the_wire: reader.parsed("BOOKS_ON_THE_WIRE", parse_bool),
             warnings: Vec::new(),
         };
         reader.unknown();
@@ -96,6 +107,16 @@ pub struct Settings {
     pub queue_bytes: Option<usize>,
     /// What is finished goes out before SIGTERM ends the process.
     pub flush_on_sigterm: bool,
+    /// The most spans in each exporter's queue.
+    pub max_queue_size: Option<usize>,
+    /// The most spans of a batch.
+    pub max_export_batch_size: Option<usize>,
+    /// How long one export may take.
+    pub export_timeout: Option<Duration>,
+    /// What becomes of a span that finishes while the buffers are full.
+    pub when_full: Option<WhenFull>,
+    /// Whether counters go along with the spans.
+    pub books_on_the_wire: Option<bool>,
     /// What could not be understood, a line each.
     pub warnings: Vec<String>,
 }
@@ -134,6 +155,21 @@ impl Settings {
         }
         if let Some(bytes) = self.queue_bytes {
             builder = builder.queue_bytes(bytes);
+        }
+        if let Some(spans) = self.max_queue_size {
+            builder = builder.max_queue_size(spans);
+        }
+        if let Some(spans) = self.max_export_batch_size {
+            builder = builder.max_export_batch_size(spans);
+        }
+        if let Some(timeout) = self.export_timeout {
+            builder = builder.export_timeout(timeout);
+        }
+        if let Some(when_full) = self.when_full {
+            builder = builder.when_full(when_full);
+        }
+        if let Some(sent) = self.books_on_the_wire {
+            builder = builder.books_on_the_wire(sent);
         }
         builder
     }

@@ -110,6 +110,7 @@ mod tests {
                     ..Dropped::default()
                 },
                 queued,
+                ..ExporterStats::default()
             }],
             ..Stats::default()
         }

@@ -1,0 +1,154 @@
+//! From the rings to the lanes: what threads have finished becomes batches.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use codomyrmex_wire::end_of_spans;
+
+use super::{BATCH_BYTES, Pipeline};
+use crate::chunk::{Committed, ROOM};
+use crate::exporter::Batch;
+
+/// The batch that is being filled.
+struct Filling<'a> {
+    pipeline: &'a Pipeline,
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Filling<'_> {
+    /// Adds so many spans, in one batch or several.
+    fn add(&mut self, mut bytes: &[u8], mut spans: usize) {
+        let most = self.pipeline.batch_spans;
+        if self.bytes.len() + bytes.len() > BATCH_BYTES {
+            self.hand_over();
+        }
+        while self.len + spans > most {
+            let first = most - self.len;
+            let (now, later) = bytes.split_at(end_of_spans(bytes, first));
+            self.bytes.extend_from_slice(now);
+            self.len += first;
+            self.hand_over();
+            bytes = later;
+            spans -= first;
+        }
+        if spans == 0 {
+            return;
+        }
+        if self.bytes.capacity() == 0 && bytes.len() * 2 > ROOM && spans < most {
+            self.bytes.reserve_exact(BATCH_BYTES.max(bytes.len()));
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.len += spans;
+    }
+
+    /// Adds one span that has memory of its own.
+    fn add_block(&mut self, field: Vec<u8>) {
+        if self.bytes.len() + field.len() > BATCH_BYTES || self.len >= self.pipeline.batch_spans {
+            self.hand_over();
+        }
+        if self.bytes.is_empty() {
+            self.bytes = field;
+            self.len = 1;
+        } else {
+            self.add(&field, 1);
+        }
+    }
+
+    /// How many of these spans every lane has room for, beside what is being filled, or is not waited for.
+    fn room_for(&self, bytes: usize, spans: u32, patience: Option<Duration>) -> u32 {
+        let Some(patience) = patience else {
+            return spans;
+        };
+        self.pipeline.background_lanes().fold(spans, |fits, lane| {
+            let room = lane.room_in_spans(patience).saturating_sub(self.len as u64);
+            let bytes = self.bytes.len() + bytes;
+            let is_one = bytes <= BATCH_BYTES || self.bytes.is_empty();
+            if lane.has_room(bytes, is_one, patience) {
+                fits.min(u32::try_from(room).unwrap_or(u32::MAX))
+            } else {
+                0
+            }
+        })
+    }
+
+    fn hand_over(&mut self) {
+        if self.len == 0 {
+            return;
+        }
+        // What it counts for in a queue is what it takes.
+        self.bytes.shrink_to_fit();
+        let bytes = std::mem::take(&mut self.bytes);
+        let batch = self.pipeline.batch(bytes, std::mem::take(&mut self.len));
+        for lane in self.pipeline.background_lanes() {
+            lane.offer(batch.clone());
+        }
+    }
+}
+
+impl Pipeline {
+    pub(super) fn batch(&self, bytes: Vec<u8>, len: usize) -> Batch {
+        Batch {
+            origin: self.origin.clone(),
+            bytes: Arc::new(bytes),
+            len,
+            deadline: None,
+            lane: None,
+        }
+    }
+
+    /// Moves what stands in the rings to the lanes of the exporters of bytes. Only under the drain's lock. False where
+    /// something stays behind because a lane has no room, which is waited for as long as `patience` says.
+    pub(crate) fn drain_rings(&self, patience: Option<Duration>) -> bool {
+        let rings = self.rings().clone();
+        let mut filling = Filling {
+            pipeline: self,
+            bytes: Vec::new(),
+            len: 0,
+        };
+        for ring in &rings {
+            let closed = ring.closed();
+            let mut all = true;
+            ring.drain_while(|committed, spans| {
+                let fits = filling.room_for(committed.len(), spans, patience);
+                let part = end_of_spans(committed, fits as usize);
+                filling.add(&committed[..part], fits as usize);
+                all = fits == spans;
+                (!all).then_some(Committed {
+                    spans: fits,
+                    bytes: part as u32,
+                })
+            });
+            if !all {
+                filling.hand_over();
+                return false;
+            }
+            if closed.is_some() {
+                // Under the lock, so that no thread takes the ring over meanwhile.
+                let _rings = self.rings();
+                if ring.closed() == closed {
+                    ring.release();
+                }
+            }
+        }
+        if self.has_aside.swap(false, Ordering::Acquire) {
+            let aside = std::mem::take(&mut *self.aside.lock().unwrap_or_else(|e| e.into_inner()));
+            let mut aside = aside.into_iter();
+            while let Some(field) = aside.next() {
+                if filling.room_for(field.len(), 1, patience) == 0 {
+                    let mut kept = self.aside.lock().unwrap_or_else(|e| e.into_inner());
+                    kept.push(field);
+                    kept.extend(aside);
+                    self.has_aside.store(true, Ordering::Release);
+                    filling.hand_over();
+                    return false;
+                }
+                self.pool.discharge(field.len());
+                filling.add_block(field);
+            }
+        }
+        filling.hand_over();
+        true
+    }
+}
