@@ -1,13 +1,16 @@
 """Ours, over OTLP/HTTP."""
 
-from codomyrmex.telemetry.tracing import OTLPExporter, Tracer
+import os
+
+# Large enough that nothing is lost.
+os.environ["CODOMYRMEX_QUEUE_BYTES"] = str(64 << 20)
+
+from codomyrmex.telemetry.tracing import OTLPExporter, Tracer  # noqa: E402
 
 
 class Peer:
     def __init__(self, url: str) -> None:
-        exporter = OTLPExporter(f"{url}/v1/traces")
-        # Large enough that nothing is lost.
-        self.tracer = Tracer("shop", exporter, queue_bytes=64 << 20)
+        self.tracer = Tracer("shop", OTLPExporter(f"{url}/v1/traces"))
 
     def trace(self, children: int) -> None:
         tracer = self.tracer

@@ -14,6 +14,8 @@ for _name in (
 ):
     os.environ[_name] = "false"
 os.environ["DD_TRACE_AGENT_URL"] = sys.argv[2]
+# A trace in one piece, so that the sink can count it.
+os.environ["DD_TRACE_PARTIAL_FLUSH_ENABLED"] = "false"
 # Large enough that nothing is lost.
 os.environ["DD_TRACE_WRITER_BUFFER_SIZE_BYTES"] = str(256 << 20)
 
