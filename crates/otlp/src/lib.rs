@@ -26,6 +26,7 @@ mod endpoint;
 mod error;
 mod exporter;
 mod failure;
+mod file;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod headers;
@@ -44,4 +45,5 @@ mod tls;
 pub use builder::OtlpExporterBuilder;
 pub use error::ConfigError;
 pub use exporter::OtlpExporter;
+pub use file::{OtlpFileExporter, OtlpFileExporterBuilder};
 pub use protocol::{Compression, ParseProtocolError, Protocol};
