@@ -40,6 +40,7 @@ mod protocol;
 mod request;
 mod retry;
 mod settings;
+mod socket;
 mod tls;
 
 pub use builder::OtlpExporterBuilder;
