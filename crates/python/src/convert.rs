@@ -49,6 +49,26 @@ pub(crate) fn text(value: &Bound<'_, PyAny>) -> String {
     }
 }
 
+/// A `str` of visible ASCII, which needs no decoder; anything else takes the usual way.
+pub(crate) fn ascii<'py>(py: Python<'py>, text: &str) -> Bound<'py, PyString> {
+    if !text.is_ascii() {
+        return PyString::new(py, text);
+    }
+    // SAFETY: attached; of each byte one character is made.
+    let made = unsafe {
+        let made = ffi::PyUnicode_FromKindAndData(
+            ffi::PyUnicode_1BYTE_KIND as i32,
+            text.as_ptr().cast(),
+            text.len() as ffi::Py_ssize_t,
+        );
+        Bound::from_owned_ptr_or_opt(py, made)
+    };
+    match made.map(Bound::cast_into) {
+        Some(Ok(made)) => made,
+        _ => PyString::new(py, text),
+    }
+}
+
 /// So deep may lists and dicts stand in each other; what is deeper, such as a list that contains itself, becomes `…`.
 const DEPTH: usize = 16;
 /// So many values may one attribute have, in all its lists and dicts.

@@ -7,6 +7,9 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
+use crate::convert;
+use crate::module::header_name;
+
 /// So many headers are looked at.
 const MOST: usize = 1000;
 
@@ -50,7 +53,10 @@ fn each_pair<'py>(
 /// Text, or bytes as Latin-1.
 fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<Cow<'a, str>> {
     if let Ok(text) = value.cast::<PyString>() {
-        return Some(text.to_string_lossy());
+        return Some(
+            text.to_str()
+                .map_or_else(|_| text.to_string_lossy(), Cow::Borrowed),
+        );
     }
     let bytes = value.cast::<PyBytes>().ok()?.as_bytes();
     Some(match std::str::from_utf8(bytes) {
@@ -67,16 +73,25 @@ const OF_WSGI: &str = "HTTP_";
 /// Headers that come in: those of the names that are asked for.
 ///
 /// Names match in any case, and `_` stands for `-` as it does in an environment. In a WSGI environ only `HTTP_…` is a header.
-pub(crate) struct HeadersIn<'py> {
-    found: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+pub(crate) struct HeadersIn<'f, 'py> {
+    found: Vec<Found<'f, 'py>>,
     wsgi: bool,
 }
 
-impl<'py> HeadersIn<'py> {
+struct Found<'f, 'py> {
+    /// The name that was asked for; None where the carrier's own name tells more.
+    field: Option<&'f str>,
+    name: Bound<'py, PyAny>,
+    /// Whether the name begins as WSGI's do.
+    of_wsgi: bool,
+    value: Bound<'py, PyAny>,
+}
+
+impl<'f, 'py> HeadersIn<'f, 'py> {
     /// Of a mapping or an iterable of pairs; what is neither has no headers.
-    pub(crate) fn of(carrier: &Bound<'py, PyAny>, fields: &[&str]) -> Self {
+    pub(crate) fn of(carrier: &Bound<'py, PyAny>, fields: &[&'f str]) -> Self {
         let mut headers = Self {
-            found: Vec::new(),
+            found: Vec::with_capacity(4),
             wsgi: false,
         };
         each_pair(carrier, &mut |name, value| {
@@ -84,48 +99,65 @@ impl<'py> HeadersIn<'py> {
             if key.starts_with("wsgi.") {
                 headers.wsgi = true;
             }
-            let bare = key.strip_prefix(OF_WSGI).unwrap_or(&key);
-            if fields.iter().any(|field| is_named(bare, field)) || begins(bare, OPEN_NAME) {
-                headers.found.push((name.clone(), value.clone()));
+            let bare = key.strip_prefix(OF_WSGI);
+            let known = bare.unwrap_or(&key);
+            let field = fields.iter().find(|field| is_named(known, field)).copied();
+            if field.is_some() || begins(known, OPEN_NAME) {
+                headers.found.push(Found {
+                    field,
+                    name: name.clone(),
+                    of_wsgi: bare.is_some(),
+                    value: value.clone(),
+                });
             }
         });
         headers
     }
 
-    fn visit(&self, accept: impl Fn(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in &self.found {
-            let Some(key) = text(name) else { continue };
-            let bare = key.strip_prefix(OF_WSGI);
-            let name = match bare {
-                Some(bare) if self.wsgi => bare,
-                None if !self.wsgi => &key,
-                _ => continue,
-            };
-            if !accept(name) {
-                continue;
+    fn headers(&self) -> impl Iterator<Item = &Found<'f, 'py>> {
+        self.found.iter().filter(|found| found.of_wsgi == self.wsgi)
+    }
+}
+
+impl Found<'_, '_> {
+    fn each_value(&self, visit: &mut dyn FnMut(&str)) {
+        if let Some(value) = text(&self.value) {
+            visit(&value);
+        } else if let Ok(values) = self.value.cast::<PyList>() {
+            for value in values.iter().take(MOST) {
+                visit(&text(&value).unwrap_or_default());
             }
-            if let Some(value) = text(value) {
-                visit(name, &value);
-            } else if let Ok(values) = value.cast::<PyList>() {
-                for value in values.iter().take(MOST) {
-                    visit(name, &text(&value).unwrap_or_default());
-                }
-            } else if let Ok(values) = value.cast::<PyTuple>() {
-                for value in values.iter().take(MOST) {
-                    visit(name, &text(&value).unwrap_or_default());
-                }
+        } else if let Ok(values) = self.value.cast::<PyTuple>() {
+            for value in values.iter().take(MOST) {
+                visit(&text(&value).unwrap_or_default());
             }
         }
     }
 }
 
-impl HeaderSource for HeadersIn<'_> {
+impl HeaderSource for HeadersIn<'_, '_> {
     fn each(&self, name: &str, visit: &mut dyn FnMut(&str)) {
-        self.visit(|known| is_named(known, name), &mut |_, value| visit(value));
+        for found in self.headers() {
+            if found.field.is_some_and(|field| is_named(field, name)) {
+                found.each_value(visit);
+            }
+        }
     }
 
     fn each_beginning(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) {
-        self.visit(|known| begins(known, prefix), visit);
+        for found in self.headers().filter(|found| found.field.is_none()) {
+            let Some(key) = text(&found.name) else {
+                continue;
+            };
+            let name = if found.of_wsgi {
+                &key[OF_WSGI.len()..]
+            } else {
+                &key
+            };
+            if begins(name, prefix) {
+                found.each_value(&mut |value| visit(name, value));
+            }
+        }
     }
 }
 
@@ -148,7 +180,8 @@ pub(crate) struct HeadersOut<'a, 'py> {
 }
 
 enum Into<'a, 'py> {
-    Dict(&'a Bound<'py, PyDict>),
+    /// A dict, and whether all that is in it was written here.
+    Dict(&'a Bound<'py, PyDict>, bool),
     Pairs(&'a Bound<'py, PyList>, bool),
     Mapping(&'a Bound<'py, PyAny>),
 }
@@ -158,7 +191,7 @@ impl<'a, 'py> HeadersOut<'a, 'py> {
     /// those of environment variables.
     pub(crate) fn of(carrier: &'a Bound<'py, PyAny>, variables: bool) -> PyResult<Self> {
         let into = if let Ok(dict) = carrier.cast_exact::<PyDict>() {
-            Into::Dict(dict)
+            Into::Dict(dict, dict.is_empty())
         } else if let Ok(list) = carrier.cast::<PyList>() {
             let first = list.get_item(0).and_then(|pair| pair.get_item(0));
             Into::Pairs(
@@ -198,9 +231,12 @@ impl HeaderSink for HeadersOut<'_, '_> {
     fn set(&mut self, name: &str, value: &str) {
         let name = &*self.name(name);
         self.attempt(|carrier| match carrier {
-            Into::Dict(dict) => {
-                forget_in_dict(dict, |known| known != name && is_same(known, name))?;
-                dict.set_item(name, value)
+            Into::Dict(dict, fresh) => {
+                if !fresh {
+                    forget_in_dict(dict, name, true)?;
+                }
+                let py = dict.py();
+                dict.set_item(header_name(py, name), convert::ascii(py, value))
             }
             Into::Pairs(list, bytes) => {
                 forget_in_list(list, name)?;
@@ -218,7 +254,8 @@ impl HeaderSink for HeadersOut<'_, '_> {
     fn remove(&mut self, name: &str) {
         let name = &*self.name(name);
         self.attempt(|carrier| match carrier {
-            Into::Dict(dict) => forget_in_dict(dict, |known| is_same(known, name)),
+            Into::Dict(_, true) => Ok(()),
+            Into::Dict(dict, false) => forget_in_dict(dict, name, false),
             Into::Pairs(list, _) => forget_in_list(list, name),
             Into::Mapping(mapping) if mapping.contains(name)? => mapping.del_item(name),
             Into::Mapping(_) => Ok(()),
@@ -231,10 +268,16 @@ fn is_same(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.eq_ignore_ascii_case(b)
 }
 
-fn forget_in_dict(dict: &Bound<'_, PyDict>, accept: impl Fn(&str) -> bool) -> PyResult<()> {
+/// Takes away what stands under a name in any case, or in any other case.
+fn forget_in_dict(dict: &Bound<'_, PyDict>, name: &str, others: bool) -> PyResult<()> {
     let mut old = Vec::new();
     for (key, _) in dict {
-        if key.cast::<PyString>().is_ok() && text(&key).is_some_and(|key| accept(&key)) {
+        let Ok(known) = key.cast::<PyString>() else {
+            continue;
+        };
+        if known.len().is_ok_and(|length| length == name.len())
+            && text(&key).is_some_and(|known| is_same(&known, name) && !(others && known == name))
+        {
             old.push(key);
         }
     }

@@ -1,7 +1,5 @@
 //! SpanContext: what of a span its children need to know.
 
-use std::borrow::Cow;
-
 use codomyrmex_core::{SpanContext as Core, SpanId, TraceId, TraceState};
 use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -42,14 +40,14 @@ pub(crate) struct Plain {
 
 fn hex_trace(py: Python<'_>, words: [u64; 2]) -> Py<PyAny> {
     let mut digits = [0; 32];
-    PyString::new(py, TraceId::from_words(words).write_hex(&mut digits))
+    convert::ascii(py, TraceId::from_words(words).write_hex(&mut digits))
         .into_any()
         .unbind()
 }
 
 fn hex_span(py: Python<'_>, word: u64) -> Py<PyAny> {
     let mut digits = [0; 16];
-    PyString::new(py, SpanId::from_word(word).write_hex(&mut digits))
+    convert::ascii(py, SpanId::from_word(word).write_hex(&mut digits))
         .into_any()
         .unbind()
 }
@@ -103,21 +101,29 @@ impl SpanContext {
     }
 
     pub(crate) fn from_core(py: Python<'_>, core: &Core) -> PyResult<Self> {
-        let text = |text: Cow<'_, str>| PyString::new(py, &text).into_any().unbind();
+        let text = |text: &str| PyString::new(py, text).into_any().unbind();
         let baggage = PyDict::new(py);
         for (key, value) in core.baggage.iter() {
             baggage.set_item(key, value)?;
         }
         let plain = core.text_trace_id().is_none() && core.text_span_id().is_none();
         Ok(Self {
-            trace_id: text(core.trace_id_text()),
-            span_id: text(core.span_id_text()),
-            parent_span_id: core.parent_span_id_text().map_or_else(|| py.None(), text),
+            trace_id: match core.text_trace_id() {
+                Some(own) => text(own),
+                None => hex_trace(py, core.trace_id.to_words()),
+            },
+            span_id: match core.text_span_id() {
+                Some(own) => text(own),
+                None => hex_span(py, core.span_id.to_word()),
+            },
+            parent_span_id: match (core.text_parent_span_id(), core.parent_span_id) {
+                (Some(own), _) => text(own),
+                (None, Some(id)) => hex_span(py, id.to_word()),
+                (None, None) => py.None(),
+            },
             sampled: truth(py, core.sampled),
             baggage: baggage.into_any().unbind(),
-            trace_state: PyString::new(py, core.trace_state.as_str())
-                .into_any()
-                .unbind(),
+            trace_state: text(core.trace_state.as_str()),
             is_remote: core.is_remote,
             words: plain.then(|| (core.trace_id.to_words(), core.span_id.to_word())),
             random: core.random_trace_id(),
