@@ -149,7 +149,13 @@ pub use codomyrmex_core::{
 pub use codomyrmex_otlp as otlp;
 #[cfg(feature = "otlp")]
 #[doc(inline)]
-pub use codomyrmex_otlp::OtlpExporter;
+pub use codomyrmex_otlp::{OtlpExporter, OtlpFileExporter};
+#[cfg(feature = "zipkin")]
+#[doc(inline)]
+pub use codomyrmex_zipkin as zipkin;
+#[cfg(feature = "zipkin")]
+#[doc(inline)]
+pub use codomyrmex_zipkin::ZipkinExporter;
 
 /// The clock that spans read at their start and at their end.
 pub mod clock {

@@ -107,16 +107,6 @@ fn exporters_are_words_in_any_case_and_lists_of_them() {
 }
 
 #[test]
-fn zipkin_says_in_one_line_that_it_is_of_a_later_version() {
-    let settings = settings(&[("CODOMYRMEX_TRACES_EXPORTER", "zipkin")]);
-    assert_eq!(settings.exporters.unwrap(), []);
-    assert_eq!(
-        settings.warnings,
-        ["the exporter zipkin is not part of this version yet: no spans are sent to it"]
-    );
-}
-
-#[test]
 fn an_unknown_exporter_leaves_the_next_value() {
     let settings = settings(&[
         ("CODOMYRMEX_TRACES_EXPORTER", "consle"),
@@ -126,7 +116,7 @@ fn an_unknown_exporter_leaves_the_next_value() {
     assert_eq!(
         settings.warnings,
         [
-            "CODOMYRMEX_TRACES_EXPORTER is ignored: there is no exporter \"consle\", only otlp, console, null and none"
+            "CODOMYRMEX_TRACES_EXPORTER is ignored: there is no exporter \"consle\", only otlp, otlp/file, otlp/stdout, zipkin, console, null and none"
         ]
     );
 }
@@ -314,10 +304,10 @@ fn an_unknown_name_is_met_with_the_nearest_one() {
         ["CODOMYRMEX_ZZZZZZZZ is unknown"]
     );
     assert_eq!(
-        warning("CODOMYRMEX_EXPORTER_ZIPKIN_ENDPOINT"),
-        ["CODOMYRMEX_EXPORTER_ZIPKIN_ENDPOINT has no effect in this version"]
+        warning("CODOMYRMEX_LOG_LEVEL"),
+        ["CODOMYRMEX_LOG_LEVEL has no effect in this version"]
     );
-    for others in ["OTEL_EXPORTER_ZIPKIN_ENDPOINT", "OTEL_WHATEVER", "PATH"] {
+    for others in ["OTEL_LOG_LEVEL", "OTEL_WHATEVER", "PATH"] {
         assert!(warning(others).is_empty(), "{others}");
     }
 }

@@ -9,7 +9,7 @@
 //! | `SDK_DISABLED` | `true`: nothing is recorded | [`TracerBuilder::disabled`] |
 //! | `SERVICE_NAME` | `service.name` of the resource; wins over the next and over a tracer's name | [`Tracer::builder`](crate::Tracer::builder) |
 //! | `RESOURCE_ATTRIBUTES` | `key=value,key=value`, percent-encoded | [`TracerBuilder::resource`] |
-//! | `TRACES_EXPORTER` | `otlp`, `console`, `null` or `none`; a list with commas for several | [`TracerBuilder::exporter`] |
+//! | `TRACES_EXPORTER` | `otlp`, `zipkin`, `otlp/file`, `otlp/stdout`, `console`, `null` or `none`; a list with commas for several | [`TracerBuilder::exporter`] |
 //! | `TRACES_SAMPLER`, `TRACES_SAMPLER_ARG` | see [`Sampler::parse`] | [`TracerBuilder::sampler`] |
 //! | `SPAN_ATTRIBUTE_COUNT_LIMIT`, else `ATTRIBUTE_COUNT_LIMIT` | [`Limits::attributes`] | [`TracerBuilder::limits`] |
 //! | `SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `ATTRIBUTE_VALUE_LENGTH_LIMIT` | [`Limits::attribute_value_length`] | |
@@ -37,12 +37,22 @@
 //!
 //! The methods are those of `OtlpExporterBuilder`.
 //!
+//! The Zipkin exporter's:
+//!
+//! | `CODOMYRMEX_…` or `OTEL_…` | meaning | in code |
+//! |---|---|---|
+//! | `EXPORTER_ZIPKIN_ENDPOINT` | the URL that spans go to: `http://localhost:9411/api/v2/spans` | `ZipkinExporterBuilder::endpoint` |
+//! | `EXPORTER_ZIPKIN_TIMEOUT` | milliseconds for a batch with all its retries: 10000 | `ZipkinExporterBuilder::timeout` |
+//!
 //! Without a counterpart of OpenTelemetry's:
 //!
 //! | variable | meaning | in code |
 //! |---|---|---|
 //! | `CODOMYRMEX_REDACT` | see [`Redact`] | [`TracerBuilder::redact`] |
 //! | `CODOMYRMEX_QUEUE_BYTES` | the most bytes of finished spans that wait for exporters | [`TracerBuilder::queue_bytes`] |
+//! | `CODOMYRMEX_EXPORTER_FILE_PATH` | the file of the exporter `otlp/file` | `OtlpFileExporterBuilder::path` |
+//! | `CODOMYRMEX_EXPORTER_FILE_MAX_BYTES` | its size, at which it is renamed: 104857600 | `OtlpFileExporterBuilder::max_bytes` |
+//! | `CODOMYRMEX_EXPORTER_FILE_KEPT` | how many older ones stay: 3 | `OtlpFileExporterBuilder::kept` |
 //! | `CODOMYRMEX_FLUSH_ON_SIGTERM` | `true`: what is finished goes out, for at most five seconds, before SIGTERM ends the process | [`flush_on_sigterm`](crate::flush_on_sigterm) |
 //! | `CODOMYRMEX_WHEN_FULL` | `drop` (the default), or `wait:` and milliseconds: see [`WhenFull`](crate::WhenFull) | [`TracerBuilder::when_full`] |
 //! | `CODOMYRMEX_BOOKS_ON_THE_WIRE` | `false`: counters do not go along with the spans | [`TracerBuilder::books_on_the_wire`] |
@@ -53,6 +63,8 @@
 //! server and consumer: their callers are elsewhere.
 
 mod exporters;
+#[cfg(feature = "otlp")]
+mod file;
 mod names;
 #[cfg(feature = "otlp")]
 mod otlp;
@@ -60,6 +72,8 @@ mod parent;
 mod reader;
 mod settings;
 mod snapshot;
+#[cfg(feature = "zipkin")]
+mod zipkin;
 
 pub use exporters::ExporterChoice;
 pub use settings::Settings;

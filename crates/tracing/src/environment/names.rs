@@ -4,7 +4,7 @@ pub(super) const OWN: &str = "CODOMYRMEX_";
 pub(super) const STANDARD: &str = "OTEL_";
 
 /// Variables that are read under both prefixes.
-const SHARED: [&str; 37] = [
+const SHARED: &[&str] = &[
     "SDK_DISABLED",
     "SERVICE_NAME",
     "RESOURCE_ATTRIBUTES",
@@ -42,12 +42,17 @@ const SHARED: [&str; 37] = [
     "EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
     "EXPORTER_OTLP_CLIENT_KEY",
     "EXPORTER_OTLP_TRACES_CLIENT_KEY",
+    "EXPORTER_ZIPKIN_ENDPOINT",
+    "EXPORTER_ZIPKIN_TIMEOUT",
 ];
 
 /// Variables that only exist with our prefix.
-pub(super) const OURS: [&str; 6] = [
+pub(super) const OURS: &[&str] = &[
     "REDACT",
     "QUEUE_BYTES",
+    "EXPORTER_FILE_PATH",
+    "EXPORTER_FILE_MAX_BYTES",
+    "EXPORTER_FILE_KEPT",
     "WHEN_FULL",
     "BOOKS_ON_THE_WIRE",
     "PARENT_FROM_ENVIRONMENT",
@@ -55,7 +60,7 @@ pub(super) const OURS: [&str; 6] = [
 ];
 
 /// Beginnings of names that OpenTelemetry knows and that mean nothing here yet.
-const LATER: [&str; 2] = ["EXPORTER_ZIPKIN_", "LOG_LEVEL"];
+const LATER: &[&str] = &["EXPORTER_ZIPKIN_", "LOG_LEVEL"];
 
 /// What there is to say of a variable with our prefix, which is not part of `name`; None where it is known.
 pub(super) fn unknown(name: &str) -> Option<String> {
@@ -72,7 +77,7 @@ pub(super) fn unknown(name: &str) -> Option<String> {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    SHARED.iter().chain(&OURS).copied()
+    SHARED.iter().chain(OURS).copied()
 }
 
 /// The known name that differs from this one in the fewest letters, if those are few.

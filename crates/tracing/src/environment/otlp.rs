@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use codomyrmex_otlp::{OtlpExporter, OtlpExporterBuilder, ParseProtocolError, Protocol};
 
-use super::reader::{Reader, parse_bool};
+use super::reader::{Reader, parse_bool, parse_millis};
 
 /// A time below this is rather one in seconds than one in milliseconds.
 const SUSPICIOUS: u64 = 100;
@@ -74,14 +74,9 @@ impl<'a> Reader<'a> {
     }
 
     fn timeout(&mut self) -> Option<Duration> {
-        let parse = |text: &str| match text.parse() {
-            Ok(0) => Err("a time of zero leaves none for an answer".to_owned()),
-            Ok(millis) => Ok(millis),
-            Err(_) => Err(format!("{text:?} is no whole number of milliseconds")),
-        };
         let (name, millis) = self
-            .named("EXPORTER_OTLP_TRACES_TIMEOUT", parse)
-            .or_else(|| self.named("EXPORTER_OTLP_TIMEOUT", parse))?;
+            .named("EXPORTER_OTLP_TRACES_TIMEOUT", parse_millis)
+            .or_else(|| self.named("EXPORTER_OTLP_TIMEOUT", parse_millis))?;
         if millis < SUSPICIOUS {
             self.warnings.push(format!(
                 "{name} counts milliseconds: {millis} of them are little time (for seconds, write {millis}000)"

@@ -137,6 +137,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A time in milliseconds that leaves some for an answer.
+#[cfg(feature = "otlp")]
+pub(super) fn parse_millis(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("a time of zero leaves none for an answer".to_owned()),
+        Ok(millis) => Ok(millis),
+        Err(_) => Err(format!("{text:?} is no whole number of milliseconds")),
+    }
+}
+
 pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
     if text.eq_ignore_ascii_case("true") {
         Ok(true)

@@ -27,6 +27,8 @@ impl Environment {
         let propagators = reader.propagators(redact.as_ref());
         #[cfg(feature = "otlp")]
         let otlp = reader.otlp();
+        #[cfg(feature = "zipkin")]
+        let zipkin = reader.zipkin();
         let settings = Settings {
             disabled: reader.parsed("SDK_DISABLED", parse_bool).unwrap_or(false),
             service_name: reader
@@ -37,9 +39,13 @@ impl Environment {
             exporters: reader.exporters(
                 #[cfg(feature = "otlp")]
                 &otlp,
+                #[cfg(feature = "zipkin")]
+                &zipkin,
             ),
             #[cfg(feature = "otlp")]
             otlp,
+            #[cfg(feature = "zipkin")]
+            zipkin,
             sampler: reader.sampler(),
             limits,
             parent: reader.parent(&propagators),
@@ -91,6 +97,9 @@ pub struct Settings {
     /// methods are told afterwards wins over the environment.
     #[cfg(feature = "otlp")]
     pub otlp: codomyrmex_otlp::OtlpExporterBuilder,
+    /// The Zipkin exporter as the environment has it, whether or not [`exporters`](Self::exporters) names it.
+    #[cfg(feature = "zipkin")]
+    pub zipkin: codomyrmex_zipkin::ZipkinExporterBuilder,
     /// Which traces are recorded.
     pub sampler: Option<Sampler>,
     /// The limits, with the defaults where the environment says nothing.
