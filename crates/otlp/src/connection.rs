@@ -15,6 +15,7 @@ use tokio_rustls::rustls::ClientConfig;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::socket::Socket;
 use crate::tls;
 
 /// How long one address of several is tried before the next one is tried beside it (RFC 8305).
@@ -31,7 +32,7 @@ pub(crate) async fn connect(
     tls: &mut Option<Arc<ClientConfig>>,
 ) -> Result<Box<dyn Stream>, Failure> {
     let endpoint = &settings.endpoint;
-    let tcp = connect_tcp(endpoint).await?;
+    let tcp = Socket(connect_tcp(endpoint).await?);
     if !endpoint.tls {
         return Ok(Box::new(tcp));
     }
