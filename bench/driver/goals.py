@@ -32,6 +32,8 @@ RUST_CPU = {
     "cpu": ("total CPU from creation to OTLP bytes, no attributes", 15),
     "cpu-attributes": ("total CPU from creation to OTLP bytes, 3 attributes", 25),
 }
+# Fastrace divided by ours: at least this.
+RUST_HEADERS = {"inject": ("write a traceparent", 8), "extract": ("read a traceparent", 4.5)}
 RUST_SPAN_PEERS = ("fastrace", "otel", "tracing-otel")
 # A peer divided by ours: at least this.
 PYTHON_PEERS = {
@@ -39,6 +41,8 @@ PYTHON_PEERS = {
     "attributes": ("nested span, 3 attributes", {"opentelemetry-sdk": 45, "ddtrace": 25}),
     "decorator": ("decorated function", {"opentelemetry-sdk": 40}),
     "decorator-async": ("decorated coroutine function", {"opentelemetry-sdk": 40}),
+    "inject": ("write a traceparent", {"opentelemetry-sdk": 15}),
+    "extract": ("read a traceparent", {"opentelemetry-sdk": 15}),
     "exception-1": ("exception with stack trace, depth 1", {"opentelemetry-sdk": 15}),
     "exception-20": ("exception with stack trace, depth 20", {"opentelemetry-sdk": 15}),
 }
@@ -81,6 +85,9 @@ def rust_verdicts(run: RustRun) -> Iterator[Verdict]:
     if "unsampled" in run.table:
         found = pair(run.table, "unsampled", "fastrace", "codomyrmex")
         yield at_least("unsampled", found, "fastrace", 2)
+    for case, (what, goal) in RUST_HEADERS.items():
+        if case in run.table:
+            yield at_least(what, pair(run.table, case, "fastrace", "codomyrmex"), "fastrace", goal)
     for case, (what, goal) in RUST_CPU.items():
         if case in run.table:
             figures = run.table[case]

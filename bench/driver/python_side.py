@@ -30,6 +30,8 @@ CASES = (
     "decorator-async",
     "exception-1",
     "exception-20",
+    "inject",
+    "extract",
     "cpu",
     "cpu-attributes",
 )

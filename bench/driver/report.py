@@ -25,6 +25,8 @@ RUST_CASES = {
     "unsampled": "unsampled child",
     "disabled": "disabled",
     "async": "async span, two polls",
+    "inject": "write a `traceparent`",
+    "extract": "read a `traceparent`",
     "cpu": "**total CPU to OTLP bytes**, 0 attributes",
     "cpu-attributes": "**total CPU to OTLP bytes**, 3 attributes",
 }
@@ -43,6 +45,8 @@ PYTHON_CASES = {
     "decorator-async": "decorated coroutine function, likewise",
     "exception-1": "exception with stack trace, depth 1",
     "exception-20": "exception with stack trace, depth 20",
+    "inject": "write a `traceparent` into an empty dict",
+    "extract": "read a `traceparent`, the only header",
     "cpu": "**total CPU to encoded bytes**, 0 attributes",
     "cpu-attributes": "**total CPU to encoded bytes**, 3 attributes",
 }

@@ -13,7 +13,18 @@ from driver.sink import Delivery, deliveries
 from driver.turns import launch, take_turns
 
 PEERS = ("floor", "codomyrmex", "tracy", "fastrace", "otel", "tracing-otel")
-CASES = ("child", "attributes", "root", "unsampled", "disabled", "async", "cpu", "cpu-attributes")
+CASES = (
+    "child",
+    "attributes",
+    "root",
+    "unsampled",
+    "disabled",
+    "async",
+    "inject",
+    "extract",
+    "cpu",
+    "cpu-attributes",
+)
 PROFILES = {"lto": "fat LTO, one codegen unit", "release": "cargo's default release profile"}
 SENDERS = ("codomyrmex", "otel")
 INSTRUCTION_CASES = ("child", "attributes", "root", "unsampled", "disabled", "async")

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+# A header to be read.
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
 
 def work() -> None:
     pass

@@ -6,6 +6,7 @@ if "unsampled" in os.environ.get("BENCH_CASE", ""):
     os.environ["CODOMYRMEX_TRACES_SAMPLER"] = "parentbased_always_off"
 
 from codomyrmex.telemetry.tracing import NullExporter, get_tracer, trace
+from codomyrmex.telemetry.tracing.propagation import extract, inject
 
 import work
 
@@ -29,6 +30,8 @@ class Peer:
             "root": self.root,
             "decorator": lambda times: self.below(work.call, self.decorated, times),
             "decorator-async": lambda times: self.below(work.call_async, self.decorated_async, times),
+            "inject": self.inject,
+            "extract": self.extract,
             "exception-1": lambda times: self.exception(1, times),
             "exception-20": lambda times: self.exception(20, times),
         }
@@ -57,6 +60,16 @@ class Peer:
         for _ in range(times):
             with tracer.span("root"):
                 pass
+
+    def inject(self, times: int) -> None:
+        with self.tracer.span("root"):
+            for _ in range(times):
+                inject({})
+
+    def extract(self, times: int) -> None:
+        headers = {"traceparent": work.TRACEPARENT}
+        for _ in range(times):
+            extract(headers)
 
     def exception(self, depth: int, times: int) -> None:
         tracer = self.tracer

@@ -7,6 +7,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 import work
 
@@ -47,6 +48,8 @@ class Peer:
             "root": self.root,
             "decorator": lambda times: self.below(work.call, self.decorated, times),
             "decorator-async": lambda times: self.below(work.call_async, self.decorated_async, times),
+            "inject": self.inject,
+            "extract": self.extract,
             "exception-1": lambda times: self.exception(1, times),
             "exception-20": lambda times: self.exception(20, times),
         }
@@ -77,6 +80,18 @@ class Peer:
         for _ in range(times):
             with tracer.start_as_current_span("root"):
                 pass
+
+    def inject(self, times: int) -> None:
+        propagator = TraceContextTextMapPropagator()
+        with self.tracer.start_as_current_span("root"):
+            for _ in range(times):
+                propagator.inject({})
+
+    def extract(self, times: int) -> None:
+        propagator = TraceContextTextMapPropagator()
+        headers = {"traceparent": work.TRACEPARENT}
+        for _ in range(times):
+            propagator.extract(headers)
 
     def exception(self, depth: int, times: int) -> None:
         tracer = self.tracer

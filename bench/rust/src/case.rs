@@ -23,6 +23,10 @@ pub enum Case {
     CpuAttributes,
     /// As [`Case::Child`], with an exporter that never returns.
     Stalled,
+    /// A context becomes the value of `traceparent`, which is looked at as text.
+    Inject,
+    /// The value of a `traceparent` becomes a context.
+    Extract,
     /// Two threads flat out for two seconds with default queues: memory and lost spans.
     Memory,
     /// Set up a tracer, record one span, leave.
@@ -37,6 +41,8 @@ pub const CHILDREN: u64 = 4_000;
 pub const ROOTS: u64 = 2_000;
 /// Futures in one section of [`Case::Async`].
 pub const FUTURES: u64 = 1_000;
+/// Headers in one section of [`Case::Inject`] and [`Case::Extract`].
+pub const HEADERS: u64 = 4_000;
 /// Roots, each with [`CHILDREN`] children, between two flushes of the cases that count the whole process.
 pub const TRACES: u64 = 4;
 /// Spans that a peer's queue holds where nothing may be lost.
@@ -48,6 +54,7 @@ impl Case {
         let (operations, exported) = match self {
             Case::Child | Case::Attributes => (CHILDREN, CHILDREN + 1),
             Case::Unsampled | Case::Disabled | Case::Stalled => (CHILDREN, 0),
+            Case::Inject | Case::Extract => (HEADERS, 0),
             Case::Root => (ROOTS, ROOTS),
             Case::Async => (FUTURES, FUTURES + 1),
             Case::Cpu | Case::CpuAttributes => (TRACES * (CHILDREN + 1), TRACES * (CHILDREN + 1)),
@@ -60,7 +67,7 @@ impl Case {
         }
     }
 
-    const ALL: [(&'static str, Case); 12] = [
+    const ALL: [(&'static str, Case); 14] = [
         ("child", Case::Child),
         ("attributes", Case::Attributes),
         ("root", Case::Root),
@@ -70,6 +77,8 @@ impl Case {
         ("cpu", Case::Cpu),
         ("cpu-attributes", Case::CpuAttributes),
         ("stalled", Case::Stalled),
+        ("inject", Case::Inject),
+        ("extract", Case::Extract),
         ("memory", Case::Memory),
         ("startup", Case::Startup),
         ("linked", Case::Linked),
@@ -88,6 +97,9 @@ impl Case {
         }
     }
 }
+
+/// A header to be read.
+pub const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// Says that a peer has no such case, which leaves a dash in the table.
 pub fn not_offered() -> ! {

@@ -3,12 +3,13 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use codomyrmex_bench::case::{CHILDREN, Case, FUTURES, QUEUE, ROOTS, TRACES};
+use codomyrmex_bench::case::{CHILDREN, Case, FUTURES, HEADERS, QUEUE, ROOTS, TRACEPARENT, TRACES};
 use codomyrmex_bench::poll::{TwoPolls, to_the_end};
 use codomyrmex_bench::serve::Exported;
 use codomyrmex_bench::{load, serve};
 use codomyrmex_core::{
-    Batch, Delivery, ExportError, FutureExt, NullExporter, Sampler, SpanExporter, Tracer,
+    Batch, Delivery, ExportError, FutureExt, NullExporter, Propagator, Sampler, SpanContext,
+    SpanExporter, TraceContext, Tracer,
 };
 
 /// Bytes of a span with three attributes, rounded up: queues are given in bytes here, in spans elsewhere.
@@ -80,6 +81,19 @@ fn below_root(tracer: &Tracer, times: u64, child: impl Fn(&Tracer)) {
     }
 }
 
+/// Through the propagator, as into any carrier.
+#[inline]
+fn inject(context: &SpanContext) {
+    TraceContext.inject(context, &mut |name: &str, value: &str| {
+        black_box((name, value));
+    });
+}
+
+#[inline]
+fn extract(value: &str) {
+    black_box(SpanContext::from_traceparent(value));
+}
+
 fn main() {
     let case = Case::from_arguments();
     if case == Case::Linked {
@@ -147,6 +161,15 @@ fn main() {
                 || below_root(&tracer, CHILDREN, plain),
                 Exported::default,
             );
+        }
+        Case::Inject => {
+            let context = SpanContext::from_traceparent(TRACEPARENT).expect("it is valid");
+            let headers = || (0..HEADERS).for_each(|_| inject(black_box(&context)));
+            serve::thread(case.section(), headers, Exported::default);
+        }
+        Case::Extract => {
+            let headers = || (0..HEADERS).for_each(|_| extract(black_box(TRACEPARENT)));
+            serve::thread(case.section(), headers, Exported::default);
         }
         Case::Memory => load::run(case.section().exported, attributes, settle, counted),
         Case::Startup => {

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use codomyrmex_bench::case::{CHILDREN, Case, FUTURES, ROOTS, TRACES, not_offered};
+use codomyrmex_bench::case::{
+    CHILDREN, Case, FUTURES, HEADERS, ROOTS, TRACEPARENT, TRACES, not_offered,
+};
 use codomyrmex_bench::encode::{EncodingExporter, Totals};
 use codomyrmex_bench::poll::{TwoPolls, to_the_end};
 use codomyrmex_bench::serve::Exported;
@@ -59,6 +61,17 @@ fn future() {
     to_the_end(TwoPolls::default().in_span(Span::enter_with_local_parent("future")));
 }
 
+#[inline]
+fn inject(context: &SpanContext) {
+    let value = context.encode_w3c_traceparent();
+    black_box(("traceparent", value.as_str()));
+}
+
+#[inline]
+fn extract(value: &str) {
+    black_box(SpanContext::decode_w3c_traceparent(value));
+}
+
 fn below_root(sampled: bool, times: u64, child: impl Fn()) {
     let root = Span::root("root", SpanContext::random().sampled(sampled));
     let _current = root.set_local_parent();
@@ -111,6 +124,15 @@ fn main() {
                 || (0..TRACES).for_each(|_| attributes()),
                 settle,
             );
+        }
+        Case::Inject => {
+            let context = SpanContext::decode_w3c_traceparent(TRACEPARENT).expect("it is valid");
+            let headers = || (0..HEADERS).for_each(|_| inject(black_box(&context)));
+            serve::thread(case.section(), headers, Exported::default);
+        }
+        Case::Extract => {
+            let headers = || (0..HEADERS).for_each(|_| extract(black_box(TRACEPARENT)));
+            serve::thread(case.section(), headers, Exported::default);
         }
         Case::Memory => load::run(case.section().exported, attributes, settle, || None),
         Case::Startup => {

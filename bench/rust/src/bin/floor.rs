@@ -24,7 +24,7 @@ fn ticks() -> u64 {
 fn main() {
     match Case::from_arguments() {
         Case::Startup | Case::Linked => return,
-        Case::Memory => case::not_offered(),
+        Case::Memory | Case::Inject | Case::Extract => case::not_offered(),
         _ => {}
     }
     let section = Section {

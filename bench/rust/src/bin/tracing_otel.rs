@@ -125,7 +125,7 @@ fn main() {
             root();
             std::process::exit(0);
         }
-        Case::Stalled => not_offered(),
+        Case::Stalled | Case::Inject | Case::Extract => not_offered(),
         Case::Disabled | Case::Linked => unreachable!("served above"),
     }
 }
