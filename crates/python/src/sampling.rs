@@ -54,7 +54,6 @@ pub(crate) fn begin(span: &SpanObject, tracer: &Tracer, parent: Option<Parent>) 
         let name = unsafe { text::lossy(span.name.as_ptr()) }.into_owned();
         let initial = initial(py, span, tracer);
         let links = links(py, span);
-        let kind = SpanKind::from_otlp(span.kind.get());
         let (begun, decision) = binding::begin_with(
             tracer.engine().tracer(),
             parent.as_ref(),
