@@ -286,6 +286,28 @@ fn a_flush_that_lost_spans_says_how_many() {
 }
 
 #[test]
+fn a_panic_in_cancel_stays_away() {
+    struct Spiteful(Stalls);
+    impl SpanExporter for Spiteful {
+        fn export(&self, batch: &Batch) -> Result<(), ExportError> {
+            self.0.export(batch)
+        }
+        fn delivery(&self) -> Delivery {
+            Delivery::Background
+        }
+        fn cancel(&self) {
+            self.0.seen.gate.open();
+            std::panic::resume_unwind(Box::new("expected"));
+        }
+    }
+    let (stalls, _seen) = Stalls::new(At::Export);
+    let tracer = Tracer::builder("shop").exporter(Spiteful(stalls)).build();
+    tracer.span("a").finish();
+    assert!(!tracer.shutdown_within(SOON).is_done());
+    assert_eq!(settled(&tracer).exporters[0].exported, 1);
+}
+
+#[test]
 fn threads_that_shut_down_together_wait_for_one_shutdown() {
     for delivery in [Delivery::Background, Delivery::InProcess] {
         let (mut stalls, seen) = Stalls::new(At::Shutdown);
