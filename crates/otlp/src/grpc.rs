@@ -29,10 +29,10 @@ use crate::settings::Settings;
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-/// How tonic begins what it says of an answer over the limit, under codes that receivers use too.
-const TOO_LONG: [&str; 2] = [
+/// How tonic begins what it says of an answer that it cannot read, under codes that receivers use too.
+const UNREADABLE: [&str; 2] = [
     "Error, decoded message length too large",
-    "Error decompressing: size limit",
+    "Error decompressing",
 ];
 
 /// A connection that stays open between calls.
@@ -75,11 +75,13 @@ pub(crate) async fn send(
         Ok(response) => Ok(answer::Response::protobuf(response.get_ref())
             .unwrap_or_else(|error| answer::Response::unreadable(&error.to_string()))),
         Err(status)
-            if TOO_LONG
+            if UNREADABLE
                 .iter()
                 .any(|text| status.message().starts_with(text)) =>
         {
-            Ok(answer::Response::unreadable("it is longer than 4 MiB"))
+            Ok(answer::Response::unreadable(
+                "it is longer than 4 MiB, or no gzip",
+            ))
         }
         Err(status) => Err(failure(settings, &status)),
     }

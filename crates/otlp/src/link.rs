@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 use tokio_rustls::rustls::ClientConfig;
-use tracing_core::dispatcher::{self, Dispatch};
+use tracing_core::dispatcher::{self, DefaultGuard, Dispatch};
 
 #[cfg(feature = "grpc")]
 use crate::grpc::Grpc;
@@ -121,8 +121,7 @@ impl Engine {
     {
         let runtime = self.0.as_ref()?;
         let run = || {
-            // What the libraries below have to say about this very export is nothing that anybody should export.
-            let _untraced = dispatcher::set_default(&Dispatch::none());
+            let _untraced = untraced();
             runtime.block_on(future)
         };
         if Handle::try_current().is_err() {
@@ -132,11 +131,19 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for Link {
     fn drop(&mut self) {
+        let _untraced = untraced();
+        self.open = Open::default();
         // A plain drop would wait for a look-up of a name that is still under way.
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.0.take() {
             runtime.shutdown_background();
         }
     }
+}
+
+/// While it lives, nothing on this thread reaches a subscriber of the program's: what the libraries below have to say about
+/// an export is nothing that anybody should export.
+fn untraced() -> DefaultGuard {
+    dispatcher::set_default(&Dispatch::none())
 }

@@ -5,6 +5,7 @@ mod authority;
 mod grpc_receiver;
 mod receiver;
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use authority::{Authority, server};
@@ -182,6 +183,52 @@ fn success_that_cannot_be_read_is_success() {
         let traced = Traced::new(exporter(&receiver));
         assert_eq!(traced.export(&["a"]), Ok(()));
         assert_eq!(receiver.so_far().len(), 1);
+    }
+}
+
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
+#[test]
+fn receivers_may_answer_in_gzip_where_they_are_sent_gzip() {
+    let partial = ExportTraceServiceResponse {
+        partial_success: Some(ExportTracePartialSuccess {
+            rejected_spans: 1,
+            error_message: "too old".to_owned(),
+        }),
+    };
+    let bomb = gzipped(&vec![0; 64 << 20]);
+    let receiver = GrpcReceiver::new([
+        Reply::Gzip(gzipped(&partial.encode_to_vec())),
+        Reply::Gzip(bomb),
+        Reply::Gzip(b"no gzip".to_vec()),
+    ]);
+    let traced = Traced::new(exporter(&receiver).compression(Compression::Gzip));
+    assert_eq!(traced.export(&["a", "b"]).unwrap_err().0, "rejected 1");
+    // What cannot be read was success all the same, and is not sent again.
+    assert_eq!(
+        (traced.export(&["c"]), traced.export(&["d"])),
+        (Ok(()), Ok(()))
+    );
+    assert_eq!(receiver.so_far().len(), 3);
+}
+
+#[test]
+fn garbage_in_place_of_a_message_is_a_failure_that_says_so() {
+    for garbage in [
+        b"HTTP/1.1 200 OK".to_vec(),
+        vec![0, 0xff, 0xff, 0xff, 0xff],
+        Vec::new(),
+    ] {
+        let receiver = GrpcReceiver::new([Reply::Raw(garbage)]);
+        let traced = Traced::new(exporter(&receiver));
+        let _ = traced.export(&["a"]);
+        assert_eq!(receiver.so_far().len(), 1);
+        assert_eq!(traced.export(&["b"]), Ok(()));
+        traced.books();
     }
 }
 

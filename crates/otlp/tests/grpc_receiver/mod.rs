@@ -31,6 +31,10 @@ pub(crate) struct Call {
 pub(crate) enum Reply {
     /// This message, and success.
     Message(Vec<u8>),
+    /// This message in gzip, and success.
+    Gzip(Vec<u8>),
+    /// These bytes in place of a message with its frame, and success.
+    Raw(Vec<u8>),
     /// This code, with a message and details.
     Status(i32, &'static str, Vec<u8>),
     /// An HTTP status from somebody who knows no gRPC.
@@ -154,11 +158,15 @@ impl Shared {
         let _ = self.calls.lock().unwrap().send(call);
         Ok(match reply.unwrap_or(Reply::Message(Vec::new())) {
             Reply::Message(message) => {
-                let mut frame = vec![0];
-                frame.extend_from_slice(&(message.len() as u32).to_be_bytes());
-                frame.extend_from_slice(&message);
-                response(200, frame, Some(trailers(0, "", &[])))
+                response(200, framed(0, &message), Some(trailers(0, "", &[])))
             }
+            Reply::Gzip(message) => {
+                let mut response = response(200, framed(1, &message), Some(trailers(0, "", &[])));
+                let gzip = HeaderValue::from_static("gzip");
+                response.headers_mut().insert("grpc-encoding", gzip);
+                response
+            }
+            Reply::Raw(bytes) => response(200, bytes, Some(trailers(0, "", &[]))),
             Reply::Status(code, message, details) => {
                 response(200, Vec::new(), Some(trailers(code, message, &details)))
             }
@@ -173,6 +181,13 @@ impl Shared {
             }
         })
     }
+}
+
+fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
+    let mut frame = vec![flag];
+    frame.extend_from_slice(&(message.len() as u32).to_be_bytes());
+    frame.extend_from_slice(message);
+    frame
 }
 
 fn unframed(frame: &[u8]) -> Vec<u8> {
