@@ -9,6 +9,7 @@ use crate::interop;
 use crate::journal::Journal;
 use crate::session::Session;
 use crate::tidy;
+use crate::venv::{SERVERS, pinned};
 
 /// What a step does. An error is one sentence; the rest stands in the journal.
 type Work = Box<dyn Fn(&Session, &mut Journal) -> Result<(), String>>;
@@ -206,10 +207,17 @@ fn test_wheel(session: &Session, journal: &mut Journal, python: &CPython) -> Res
         "-c",
         "import sys, codomyrmex.telemetry.tracing as package; print(package.__file__); sys.exit(not package.__file__.startswith(sys.prefix))",
     ]))?;
+    for server in SERVERS {
+        let mut install = venv.pip(session);
+        install.arg("install").arg(pinned(server)?);
+        if let Err(reason) = journal.run(&mut install) {
+            journal.skip(&format!("the tests with {server}"), &reason);
+        }
+    }
     journal.run(
         session
             .command(venv.program("pytest"))
-            .args(["-q", PYTHON_TESTS])
+            .args(["-q", "-rs", PYTHON_TESTS])
             .env("XTASK_WHEEL", wheel),
     )?;
     for example in examples::python(session.root())? {

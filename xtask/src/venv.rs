@@ -10,13 +10,18 @@ use crate::session::Session;
 /// What the checks themselves are run with.
 pub(crate) const TOOLS: [&str; 3] = ["maturin", "uv", "ruff"];
 
+/// Servers that the package is tested with where they can be had; one of them is compiled.
+pub(crate) const SERVERS: [&str; 2] = ["gunicorn", "uwsgi"];
+
 /// The version of each Python package that a check uses, so that a release elsewhere changes no result here.
-const PINS: [(&str, &str); 5] = [
+const PINS: [(&str, &str); 7] = [
+    ("gunicorn", "27.0.1"),
     ("maturin", "1.16.0"),
     ("mypy", "2.4.1"),
     ("pytest", "9.2.0"),
     ("ruff", "0.17.6"),
     ("uv", "0.13.9"),
+    ("uwsgi", "2.0.31"),
 ];
 
 /// The exact requirement for a package.

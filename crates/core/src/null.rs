@@ -52,8 +52,4 @@ impl SpanExporter for NullExporter {
     fn name(&self) -> &str {
         "null"
     }
-
-    fn is_fork_safe(&self) -> bool {
-        true
-    }
 }

@@ -25,7 +25,7 @@ fn call<'py>(
     match args.and_then(|args| user_code::call(&hook, &args, None)) {
         Ok(result) => Some(result),
         Err(error) => {
-            swallow(py, &error, "a span hook raised");
+            swallow(py, error, "a span hook raised");
             None
         }
     }

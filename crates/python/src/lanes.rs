@@ -132,6 +132,9 @@ impl Lane {
     /// The thread is attached and has no exception set; the span has a tracer.
     #[inline(always)]
     pub(crate) unsafe fn push(&self, span: &SpanObject) {
+        if state().is_behind() {
+            Python::attach(|py| state().catch_up(py));
+        }
         let mut queue = self.lock();
         if queue.closed {
             queue.counts.shutdown += 1;
@@ -187,7 +190,7 @@ impl Lane {
         }
         self.flush(py, tracer, None);
         if let Some(error) = PyErr::take(py) {
-            swallow(py, &error, "a flush after flush_interval failed");
+            swallow(py, error, "a flush after flush_interval failed");
         }
         None
     }
@@ -290,7 +293,7 @@ impl Lane {
             Err(error) => {
                 swallow(
                     py,
-                    &error,
+                    error,
                     "an exporter raised in export(); its spans are lost",
                 );
                 false
@@ -370,7 +373,7 @@ impl Lane {
         match user_code::call(&method, &PyTuple::empty(py), None) {
             Ok(_) => true,
             Err(error) => {
-                swallow(py, &error, "an exporter raised in flush() or shutdown()");
+                swallow(py, error, "an exporter raised in flush() or shutdown()");
                 false
             }
         }
@@ -420,11 +423,13 @@ impl Lane {
 }
 
 /// What user code raised never reaches the application. Ctrl-C is delivered again, to the main thread.
-pub(crate) fn swallow(py: Python<'_>, error: &PyErr, message: &str) {
+pub(crate) fn swallow(py: Python<'_>, error: PyErr, message: &str) {
     if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        // First of all: what goes with its frames may run code, which would get the signal in the application's place.
+        drop(error);
         // SAFETY: attached; simulates the signal that was taken from the application.
         unsafe { ffi::PyErr_SetInterrupt() };
         return;
     }
-    diagnostics::report(py, message, Some(error));
+    diagnostics::report(py, message, Some(&error));
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 
+use crate::engine::generation;
 use crate::limits::Limits;
 use crate::null_exporter::NullExporter;
 use crate::otlp_exporter::OTLPExporter;
@@ -54,6 +55,12 @@ pub(crate) struct State {
     pub(crate) end: OnceLock<Option<Instant>>,
     /// Weak references to all tracers.
     tracers: Mutex<Vec<Py<PyWeakrefReference>>>,
+    /// What is to be done when the interpreter ends.
+    farewell: Py<PyAny>,
+    /// Whether the ends of multiprocessing's children are seen to.
+    watches_children: Cell<bool>,
+    /// The fork generation that all the above belongs to.
+    generation: AtomicU32,
 }
 
 // SAFETY: the pointers are used with the interpreter attached only, which is one thread at a time.
@@ -116,7 +123,27 @@ impl State {
         self.live(py).iter().filter_map(due).min()
     }
 
-    fn live<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, Tracer>> {
+    /// Whether this is a forked child that has not noticed yet. Not every fork is told to Python: that of uWSGI is not.
+    #[inline(always)]
+    pub(crate) fn is_behind(&self) -> bool {
+        self.generation.load(Ordering::Relaxed) != generation()
+    }
+
+    /// Forgets, in a forked child, what belongs to the parent.
+    pub(crate) fn catch_up(&self, py: Python<'_>) {
+        if !self.is_behind() {
+            return;
+        }
+        self.generation.store(generation(), Ordering::Relaxed);
+        crate::timer::forget(py);
+        for tracer in self.live(py) {
+            crate::tracer::forget(&tracer);
+            self.release(tracer.as_ptr());
+        }
+    }
+
+    /// The tracers there are.
+    pub(crate) fn live<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, Tracer>> {
         let tracers = self.tracers.lock().unwrap_or_else(PoisonError::into_inner);
         tracers
             .iter()
@@ -146,26 +173,34 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 #[pyfunction]
 fn at_exit(py: Python<'_>) {
+    state().catch_up(py);
     let end = *state().end.get_or_init(|| clock::deadline(FAREWELL));
     crate::timer::stop(py);
     let tracers = state().live(py);
     // First of all, for threads that go on would make the end wait for ever.
     tracers.iter().for_each(crate::tracer::refuse);
+    // So that an exporter that takes all the time takes none of another tracer's.
+    tracers.iter().for_each(crate::tracer::hand_over);
     for tracer in tracers {
         if let Err(error) = tracer.call_method0("shutdown") {
-            crate::lanes::swallow(py, &error, "a tracer could not be shut down at exit");
+            crate::lanes::swallow(py, error, "a tracer could not be shut down at exit");
         }
     }
     crate::timer::wait(py, end);
 }
 
 #[pyfunction]
-fn after_fork(py: Python<'_>) {
-    crate::timer::forget(py);
-    for tracer in state().live(py) {
-        crate::tracer::forget(&tracer);
-        state().release(tracer.as_ptr());
+fn after_fork(py: Python<'_>) -> PyResult<()> {
+    state().catch_up(py);
+    watch_children(py)
+}
+
+fn watch_children(py: Python<'_>) -> PyResult<()> {
+    if !state().watches_children.get() {
+        let watches = crate::multiprocessing::watch(state().farewell.bind(py))?;
+        state().watches_children.set(watches);
     }
+    Ok(())
 }
 
 /// Fills the module.
@@ -177,6 +212,7 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let name = c"codomyrmex.current_span".as_ptr();
         Bound::from_owned_ptr_or_err(py, ffi::PyContextVar_New(name, ptr::null_mut()))?.into_ptr()
     };
+    let farewell = wrap_pyfunction!(at_exit, module)?.into_any();
     let state: *mut State = Box::into_raw(Box::new(State {
         span_type: ptr::null_mut(),
         place_type: ptr::null_mut(),
@@ -204,6 +240,9 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         unflushed: Mutex::default(),
         end: OnceLock::new(),
         tracers: Mutex::default(),
+        farewell: farewell.clone().unbind(),
+        watches_children: Cell::new(false),
+        generation: AtomicU32::new(generation()),
     }));
     // SAFETY: not shared before the store below.
     unsafe {
@@ -243,8 +282,9 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(crate::console::tree_text, module)?)?;
     module.add_function(wrap_pyfunction!(crate::console::shape_text, module)?)?;
     module.add_function(wrap_pyfunction!(crate::kind::register, module)?)?;
-    py.import("atexit")?
-        .call_method1("register", (wrap_pyfunction!(at_exit, module)?,))?;
+    crate::sigterm::fill(module)?;
+    py.import("atexit")?.call_method1("register", (farewell,))?;
+    watch_children(py)?;
     let options = pyo3::types::PyDict::new(py);
     options.set_item("after_in_child", wrap_pyfunction!(after_fork, module)?)?;
     if let Ok(register) = py.import("os")?.getattr("register_at_fork") {

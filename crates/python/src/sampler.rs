@@ -156,7 +156,7 @@ impl Sample for Own {
     fn sample(&self, input: &SamplingInput<'_>) -> CoreResult {
         Python::attach(|py| {
             self.ask(py, input).unwrap_or_else(|error| {
-                swallow(py, &error, "a sampler raised; its span is not recorded");
+                swallow(py, error, "a sampler raised; its span is not recorded");
                 CoreResult::drop()
             })
         })

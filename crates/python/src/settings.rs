@@ -57,6 +57,7 @@ pub(crate) fn make<'py>(
     options: &Options<'py>,
 ) -> PyResult<Made<'py>> {
     let settings = environment();
+    settings.prepare_process();
     let service_name = settings
         .service_name
         .clone()

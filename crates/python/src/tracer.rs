@@ -305,6 +305,7 @@ impl Tracer {
     fn shutdown(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let tracer = ready(slf)?;
+        crate::module::state().catch_up(py);
         tracer.lanes().iter().for_each(Lane::close);
         let deadline = deadline(PATIENCE);
         flush_lanes(slf, tracer, deadline)?;
@@ -319,6 +320,7 @@ impl Tracer {
     /// The books: where every span that started is now.
     fn stats(slf: &Bound<'_, Self>) -> PyResult<Stats> {
         let tracer = ready(slf)?;
+        crate::module::state().catch_up(slf.py());
         let lanes = tracer
             .lanes()
             .iter()
@@ -368,6 +370,7 @@ fn deadline(timeout: Duration) -> Option<Instant> {
 /// Flushes the lanes, their exporters, and the exporters of bytes.
 fn flush_within(slf: &Bound<'_, Tracer>, timeout: Duration) -> PyResult<bool> {
     let tracer = ready(slf)?;
+    crate::module::state().catch_up(slf.py());
     let deadline = deadline(timeout);
     let mut well = flush_lanes(slf, tracer, deadline)?;
     if tracer.wants_bytes() {
@@ -401,6 +404,23 @@ pub(crate) fn flush_due(tracer: &Bound<'_, Tracer>) -> Option<Instant> {
     lanes
         .filter_map(|lane| lane.flush_due(tracer.py(), tracer.as_ptr()))
         .min()
+}
+
+/// Exports the finished Span objects that wait.
+pub(crate) fn flush_objects(tracer: &Bound<'_, Tracer>, deadline: Option<Instant>) {
+    if tracer.get().is_ready()
+        && let Err(error) = flush_lanes(tracer, tracer.get(), deadline)
+    {
+        crate::lanes::swallow(tracer.py(), error, "a tracer could not be flushed");
+    }
+}
+
+/// Has the exporters of bytes begin with what waits for them.
+pub(crate) fn hand_over(tracer: &Bound<'_, Tracer>) {
+    if let Some(core) = tracer.get().core.get() {
+        let engine = core.engine.tracer();
+        let _ = tracer.py().detach(|| engine.force_flush(Duration::ZERO));
+    }
 }
 
 /// What is finished from now on is counted and dropped.

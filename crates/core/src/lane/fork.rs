@@ -1,6 +1,5 @@
 //! Lanes and forks.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::Lane;
@@ -47,6 +46,5 @@ impl Lane {
             inherited: true,
             ..State::default()
         };
-        self.lost_is_full.store(false, Ordering::Relaxed);
     }
 }

@@ -21,6 +21,7 @@ from codomyrmex.telemetry.tracing._native import (
     Sampler,
     SamplingResult,
     Stats,
+    flush_on_sigterm,
 )
 from codomyrmex.telemetry.tracing.exporters import (
     ConsoleExporter,
@@ -48,6 +49,7 @@ __all__ = [
     "SpanStatus",
     "Stats",
     "Tracer",
+    "flush_on_sigterm",
     "get_current_span",
     "get_tracer",
     "reset_tracers",

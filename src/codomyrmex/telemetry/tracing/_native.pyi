@@ -329,6 +329,7 @@ class OTLPExporter:
 
 registry: dict[str, Tracer]
 
+def flush_on_sigterm(enabled: bool = True, *, timeout: float = 5.0) -> None: ...
 def get_current_span() -> Span | None: ...
 def inject(
     carrier: _CarrierT, context: Span | SpanContext | None = None, *, propagators: str | None = None
