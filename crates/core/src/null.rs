@@ -52,4 +52,8 @@ impl SpanExporter for NullExporter {
     fn name(&self) -> &str {
         "null"
     }
+
+    fn is_fork_safe(&self) -> bool {
+        true
+    }
 }

@@ -6,7 +6,7 @@ mod end;
 mod fork;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -84,6 +84,10 @@ pub(crate) struct Pipeline {
     /// Spans that are larger than a chunk, or whose thread found none.
     aside: Mutex<Vec<Vec<u8>>>,
     has_aside: AtomicBool,
+    /// How many of them have gone to the lanes.
+    aside_taken: AtomicU64,
+    /// The ring that the next pass begins with.
+    next_ring: AtomicUsize,
     /// Spans refused because they are larger than all buffers together.
     limit: AtomicU64,
     /// Calls on ended spans where no thread's books were at hand.
@@ -169,6 +173,8 @@ impl Pipeline {
             ending: Ending::default(),
             aside: Mutex::default(),
             has_aside: AtomicBool::new(false),
+            aside_taken: AtomicU64::new(0),
+            next_ring: AtomicUsize::new(0),
             limit: AtomicU64::new(0),
             ignored: AtomicU64::new(0),
         }
@@ -250,8 +256,8 @@ impl Pipeline {
 
     /// Takes a span that found no room in its thread's chunks.
     fn append_aside(&self, ring: &Ring, field: Vec<u8>) {
-        ring.books.recorded.bump();
         if field.len() > self.pool.limit() {
+            ring.books.recorded.bump();
             self.limit.fetch_add(1, Ordering::Relaxed);
             self.lose(&field, Reason::Limit);
             return diagnostics::report(
@@ -259,7 +265,10 @@ impl Pipeline {
                 "a span larger than all buffers was dropped (see queue_bytes)",
             );
         }
-        if !self.pool.charge(field.len()) && !self.wait_for_buffers(field.len()) {
+        // Whoever waits has not finished its span yet.
+        let fits = self.pool.charge(field.len()) || self.wait_for_buffers(field.len());
+        ring.books.recorded.bump();
+        if !fits {
             ring.books.queue_full.bump();
             self.lose(&field, Reason::QueueFull);
             self.drain.wake();

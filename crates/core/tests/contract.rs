@@ -395,6 +395,29 @@ fn what_an_exporter_throws_is_counted_and_stays_away_from_the_application() {
 }
 
 #[test]
+fn the_last_spans_of_a_thread_go_out_by_themselves() {
+    for delivery in DELIVERIES {
+        let exporter = Watched::new(delivery);
+        let log = exporter.log.clone();
+        let tracer = Tracer::builder("shop")
+            .exporter(exporter)
+            .flush_interval(Duration::from_millis(1))
+            .build();
+        std::thread::spawn({
+            let tracer = tracer.clone();
+            move || tracer.span("last words").finish()
+        })
+        .join()
+        .unwrap();
+        // Nobody records, flushes or ends anything any more.
+        while log.names().is_empty() {
+            std::thread::yield_now();
+        }
+        assert_eq!(log.names(), ["last words"]);
+    }
+}
+
+#[test]
 fn of_a_batch_that_was_taken_in_part_only_the_rest_counts_as_failed() {
     for delivery in DELIVERIES {
         let (tracer, _) = reaching(delivery, |_, call| {

@@ -400,3 +400,51 @@ fn an_exporter_in_process_is_told_of_no_deadline() {
     tracer.flush();
     assert_eq!(*seen.deadlines.lock().unwrap(), [None]);
 }
+
+#[test]
+fn a_flush_beside_threads_that_record_more_than_is_taken_ends() {
+    let (stalls, seen) = Stalls::new(At::Nowhere);
+    let slow = Slow(stalls);
+    let tracer = Tracer::builder("shop")
+        .exporter(slow)
+        .queue_bytes(64 << 10)
+        .build();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    tracer.span("more").set_attribute("number", 1);
+                }
+            });
+        }
+        while tracer.stats().exporters[0].dropped.queue_full == 0 {
+            std::thread::yield_now();
+        }
+        for _ in 0..3 {
+            // It would never end if it went on until the buffers are empty.
+            assert!(tracer.force_flush(Duration::MAX).is_done());
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    tracer.shutdown();
+    let stats = settled(&tracer);
+    assert_eq!(
+        u64::from(seen.spans.load(Ordering::SeqCst)),
+        stats.exporters[0].exported
+    );
+}
+
+/// Takes less than a thread records.
+struct Slow(Stalls);
+
+impl SpanExporter for Slow {
+    fn export(&self, batch: &Batch) -> Result<(), ExportError> {
+        (0..batch.len() / 10).for_each(|_| std::thread::yield_now());
+        self.0.export(batch)
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::Background
+    }
+}

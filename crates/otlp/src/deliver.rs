@@ -19,7 +19,7 @@ use crate::{connection, http};
 /// Longer than any program runs; the clock cannot count all times that a `Duration` holds.
 const FOR_EVER: Duration = Duration::from_secs(86_400 * 365 * 30);
 
-/// Sends a batch, within the settings' timeout.
+/// Sends a batch, within the settings' timeout and before the batch's deadline.
 pub(crate) fn deliver(
     settings: &Settings,
     local: &Local,
@@ -30,15 +30,22 @@ pub(crate) fn deliver(
     }
     let requests = request::requests(settings, batch)
         .ok_or_else(|| ExportError::permanent("the batch is not what an encoder writes"))?;
-    send(settings, local, requests, batch.len() as u64)
+    send(
+        settings,
+        local,
+        requests,
+        batch.len() as u64,
+        batch.deadline(),
+    )
 }
 
-/// Sends requests that hold `all` spans, within the settings' timeout.
+/// Sends requests that hold `all` spans, within the settings' timeout and before `until`.
 pub(crate) fn send(
     settings: &Settings,
     local: &Local,
     requests: Requests,
     all: u64,
+    until: Option<std::time::Instant>,
 ) -> Result<(), ExportError> {
     if local.is_cancelled() {
         return Err(ExportError::permanent("shut down before it was sent"));
@@ -59,7 +66,8 @@ pub(crate) fn send(
     }
     let Link { runtime, open } = &mut link;
     let finished = runtime.run(async {
-        let deadline = Instant::now() + settings.timeout.min(FOR_EVER);
+        let timeout = Instant::now() + settings.timeout.min(FOR_EVER);
+        let deadline = until.map_or(timeout, |until| timeout.min(Instant::from_std(until)));
         let mut sending = Sending {
             settings,
             open,

@@ -45,7 +45,7 @@ impl OtlpExporter {
     #[doc(hidden)]
     pub fn post(&self, body: Vec<u8>, spans: u64) -> Result<(), ExportError> {
         let requests = request::made(body, spans);
-        deliver::send(&self.settings, self.local.get(), requests, spans)
+        deliver::send(&self.settings, self.local.get(), requests, spans, None)
     }
 }
 
@@ -68,6 +68,10 @@ impl SpanExporter for OtlpExporter {
 
     fn cancel(&self) {
         self.local.get().cancel();
+    }
+
+    fn is_fork_safe(&self) -> bool {
+        true
     }
 }
 

@@ -54,6 +54,10 @@ impl SpanExporter for ZipkinExporter {
     fn cancel(&self) {
         self.transport.cancel();
     }
+
+    fn is_fork_safe(&self) -> bool {
+        true
+    }
 }
 
 impl fmt::Debug for ZipkinExporter {

@@ -1,5 +1,6 @@
 //! Lanes and forks.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::Lane;
@@ -46,5 +47,6 @@ impl Lane {
             inherited: true,
             ..State::default()
         };
+        self.lost_is_full.store(false, Ordering::Relaxed);
     }
 }

@@ -107,7 +107,11 @@ impl Pipeline {
             bytes: Vec::new(),
             len: 0,
         };
-        for ring in &rings {
+        // Where there is no room for all, each ring has its turn.
+        let first = self.next_ring.load(Ordering::Relaxed);
+        for turn in 0..rings.len() {
+            let place = (first + turn) % rings.len();
+            let ring = &rings[place];
             let closed = ring.closed();
             let mut all = true;
             ring.drain_while(|committed, spans| {
@@ -121,6 +125,7 @@ impl Pipeline {
                 })
             });
             if !all {
+                self.next_ring.store(place + 1, Ordering::Relaxed);
                 filling.hand_over();
                 return false;
             }
@@ -138,17 +143,50 @@ impl Pipeline {
             while let Some(field) = aside.next() {
                 if filling.room_for(field.len(), 1, patience) == 0 {
                     let mut kept = self.aside.lock().unwrap_or_else(|e| e.into_inner());
-                    kept.push(field);
-                    kept.extend(aside);
+                    kept.splice(0..0, std::iter::once(field).chain(aside));
                     self.has_aside.store(true, Ordering::Release);
                     filling.hand_over();
                     return false;
                 }
                 self.pool.discharge(field.len());
+                self.aside_taken.fetch_add(1, Ordering::Relaxed);
                 filling.add_block(field);
             }
         }
         filling.hand_over();
         true
     }
+
+    /// What stands in the buffers now. Only under the drain's lock, as [`is_reached`](Self::is_reached).
+    pub(crate) fn goal(&self) -> Goal {
+        let rings = self.rings();
+        let rings = rings.iter().map(|ring| ring.appended().0).collect();
+        let aside = self.aside.lock().unwrap_or_else(|e| e.into_inner()).len() as u64;
+        Goal {
+            rings,
+            aside: self.aside_taken.load(Ordering::Relaxed) + aside,
+        }
+    }
+
+    /// Whether everything that stood there has gone to the lanes, whatever came afterwards.
+    pub(crate) fn is_reached(&self, goal: &Goal) -> bool {
+        let rings = self.rings();
+        let mut taken = rings.iter().map(|ring| {
+            let (all, here) = ring.appended();
+            all - here
+        });
+        let reached = goal
+            .rings
+            .iter()
+            .all(|goal| taken.next().is_none_or(|taken| taken >= *goal));
+        reached && self.aside_taken.load(Ordering::Relaxed) >= goal.aside
+    }
+}
+
+/// How much has to leave the buffers for a flush.
+pub(crate) struct Goal {
+    /// Spans out of each ring, since ever.
+    rings: Vec<u64>,
+    /// Spans out of those beside the rings, since ever.
+    aside: u64,
 }

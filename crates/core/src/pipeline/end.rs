@@ -99,7 +99,15 @@ impl Pipeline {
         }
         let mut in_time = true;
         let patience = self.patience().unwrap_or(STALLED);
-        while in_time && !self.drain.pass(self, Some(patience)) {
+        let goal = {
+            let _reading = self.drain.hold();
+            self.goal()
+        };
+        let is_reached = || {
+            let _reading = self.drain.hold();
+            self.is_reached(&goal)
+        };
+        while in_time && !self.drain.pass(self, Some(patience)) && !is_reached() {
             let soon = clock::deadline(patience.min(clock::remaining(deadline)));
             self.background_lanes()
                 .for_each(|lane| lane.wait_for_progress(soon));
