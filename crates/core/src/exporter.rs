@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use codomyrmex_wire::{ScopeHeader, SpanIter, SpanView};
 
+use crate::batch_memory::BatchBytes;
 use crate::lane::Lane;
 use crate::resource::Resource;
 
@@ -165,7 +166,7 @@ pub(crate) struct Origin {
 #[derive(Clone)]
 pub struct Batch {
     pub(crate) origin: Arc<Origin>,
-    pub(crate) bytes: Arc<Vec<u8>>,
+    pub(crate) bytes: Arc<BatchBytes>,
     pub(crate) len: usize,
     pub(crate) deadline: Option<Instant>,
     /// Whose export this is, where the exporter has a thread of its own.

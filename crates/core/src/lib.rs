@@ -65,6 +65,7 @@ mod ring;
 mod sync;
 
 // is taken from there into batches,
+mod batch_memory;
 mod drain;
 mod gather;
 mod lane;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use codomyrmex_wire::SpanIter;
 use end::Ending;
 
+use crate::batch_memory::BatchMemory;
 use crate::chunk::{CHUNK, Pool};
 use crate::clock;
 use crate::context::SpanContext;
@@ -31,8 +32,10 @@ use crate::rules::Rules;
 use crate::sampler::Sampler;
 use crate::when_full::WhenFull;
 
-/// A batch takes no more bytes than this, except for one span that is larger.
-const BATCH_BYTES: usize = 64 << 10;
+/// A batch takes so many bytes at most, except for one span that is larger. Between these two it is a part of the queue, so
+/// that a queue holds several.
+const BATCH_BYTES: std::ops::RangeInclusive<usize> = (64 << 10)..=(256 << 10);
+const BATCHES_OF_A_QUEUE: usize = 10;
 /// About as small as a span is, bytes.
 const SMALL_SPAN: usize = 64;
 
@@ -72,8 +75,10 @@ pub(crate) struct Pipeline {
     lanes: Vec<Arc<Lane>>,
     in_process: bool,
     background: bool,
-    /// Most spans of a batch for the exporters of bytes.
+    /// Most spans of a batch for the exporters of bytes, and most bytes.
     batch_spans: usize,
+    batch_bytes: usize,
+    batch_memory: Arc<BatchMemory>,
     when_full: WhenFull,
     pub(crate) books_on_the_wire: bool,
     instance_id: PerProcess<String>,
@@ -134,6 +139,8 @@ impl Pipeline {
         // A batch of more spans than the queue may have would never find room.
         let queue_spans = usize::try_from(plan.bounds.spans).unwrap_or(usize::MAX);
         let batch_spans = plan.max_export_batch_size.min(queue_spans).max(1);
+        let batch_bytes = (plan.bounds.bytes / BATCHES_OF_A_QUEUE)
+            .clamp(*BATCH_BYTES.start(), *BATCH_BYTES.end());
         let pool = Pool::new(plan.bounds.bytes);
         let built_in = plan.ids.is_none()
             && plan.hooks.is_none()
@@ -163,6 +170,8 @@ impl Pipeline {
             in_process,
             background,
             batch_spans,
+            batch_bytes,
+            batch_memory: Arc::new(BatchMemory::new(batch_bytes)),
             when_full: plan.when_full,
             books_on_the_wire: plan.books_on_the_wire,
             instance_id: PerProcess::new(lane::new_instance_id),

@@ -3,12 +3,9 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use codomyrmex_bench::wire::{QUEUE, Run};
-use codomyrmex_core::Tracer;
+use codomyrmex_bench::wire::Run;
+use codomyrmex_core::{Tracer, WhenFull};
 use codomyrmex_otlp::OtlpExporter;
-
-/// Bytes of a span with three attributes, more than enough.
-const SPAN_BYTES: usize = 256;
 
 fn main() {
     let run = Run::from_arguments();
@@ -18,7 +15,7 @@ fn main() {
         .expect("the sink's address is an endpoint");
     let mut builder = Tracer::builder("shop").exporter(exporter);
     if run.is_lossless() {
-        builder = builder.queue_bytes(QUEUE * SPAN_BYTES);
+        builder = builder.when_full(WhenFull::Wait(Duration::from_secs(60)));
     }
     let tracer = builder.build();
     run.measure(

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use codomyrmex_wire::end_of_spans;
 
-use super::{BATCH_BYTES, Pipeline};
+use super::Pipeline;
+use crate::batch_memory::BatchBytes;
 use crate::chunk::{Committed, ROOM};
 use crate::exporter::Batch;
 
@@ -21,7 +22,7 @@ impl Filling<'_> {
     /// Adds so many spans, in one batch or several.
     fn add(&mut self, mut bytes: &[u8], mut spans: usize) {
         let most = self.pipeline.batch_spans;
-        if self.bytes.len() + bytes.len() > BATCH_BYTES {
+        if self.bytes.len() + bytes.len() > self.pipeline.batch_bytes {
             self.hand_over();
         }
         while self.len + spans > most {
@@ -37,7 +38,9 @@ impl Filling<'_> {
             return;
         }
         if self.bytes.capacity() == 0 && bytes.len() * 2 > ROOM && spans < most {
-            self.bytes.reserve_exact(BATCH_BYTES.max(bytes.len()));
+            self.bytes = self.pipeline.batch_memory.take();
+            let most = self.pipeline.batch_bytes.max(bytes.len());
+            self.bytes.reserve_exact(most);
         }
         self.bytes.extend_from_slice(bytes);
         self.len += spans;
@@ -45,7 +48,9 @@ impl Filling<'_> {
 
     /// Adds one span that has memory of its own.
     fn add_block(&mut self, field: Vec<u8>) {
-        if self.bytes.len() + field.len() > BATCH_BYTES || self.len >= self.pipeline.batch_spans {
+        if self.bytes.len() + field.len() > self.pipeline.batch_bytes
+            || self.len >= self.pipeline.batch_spans
+        {
             self.hand_over();
         }
         if self.bytes.is_empty() {
@@ -63,8 +68,9 @@ impl Filling<'_> {
         };
         self.pipeline.background_lanes().fold(spans, |fits, lane| {
             let room = lane.room_in_spans(patience).saturating_sub(self.len as u64);
-            let bytes = self.bytes.len() + bytes;
-            let is_one = bytes <= BATCH_BYTES || self.bytes.is_empty();
+            // What a batch counts for in a queue is what it takes.
+            let bytes = self.bytes.capacity().max(self.bytes.len() + bytes);
+            let is_one = bytes <= self.pipeline.batch_bytes || self.bytes.is_empty();
             if lane.has_room(bytes, is_one, patience) {
                 fits.min(u32::try_from(room).unwrap_or(u32::MAX))
             } else {
@@ -77,8 +83,11 @@ impl Filling<'_> {
         if self.len == 0 {
             return;
         }
-        // What it counts for in a queue is what it takes.
-        self.bytes.shrink_to_fit();
+        let most = self.pipeline.batch_bytes;
+        if self.bytes.capacity() != most || self.bytes.len() < most / 4 * 3 {
+            // It counts for what it takes, and room was found for what is in it.
+            self.bytes.shrink_to_fit();
+        }
         let bytes = std::mem::take(&mut self.bytes);
         let batch = self.pipeline.batch(bytes, std::mem::take(&mut self.len));
         for lane in self.pipeline.background_lanes() {
@@ -91,7 +100,7 @@ impl Pipeline {
     pub(super) fn batch(&self, bytes: Vec<u8>, len: usize) -> Batch {
         Batch {
             origin: self.origin.clone(),
-            bytes: Arc::new(bytes),
+            bytes: Arc::new(BatchBytes::new(bytes, self.batch_memory.clone())),
             len,
             deadline: None,
             lane: None,
@@ -152,6 +161,10 @@ impl Pipeline {
                 self.aside_taken.fetch_add(1, Ordering::Relaxed);
                 filling.add_block(field);
             }
+        }
+        if filling.len == 0 {
+            // Nothing goes on here.
+            self.batch_memory.free();
         }
         filling.hand_over();
         true

@@ -223,6 +223,7 @@ impl Pipeline {
         // A shutdown can still be at it on another thread, which waits for room.
         self.drain.pass(self, Some(STALLED));
         self.pool.free_idle();
+        self.batch_memory.free();
     }
 }
 
