@@ -5,7 +5,7 @@ import os
 # Large enough that nothing is lost.
 os.environ["CODOMYRMEX_QUEUE_BYTES"] = str(64 << 20)
 
-from codomyrmex.telemetry.tracing import OTLPExporter, Tracer  # noqa: E402
+from codomyrmex.telemetry.tracing import OTLPExporter, Tracer
 
 
 class Peer:
