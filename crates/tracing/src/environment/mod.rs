@@ -2,23 +2,23 @@
 //!
 //! A variable `OTEL_<X>` means what OpenTelemetry's specification says; `CODOMYRMEX_<X>` means the same and wins over
 //! it. An empty variable is an unset one. Words may be written in any case. What cannot be understood is ignored, and
-//! reported through [`codomyrmex_core::diagnostics`].
+//! reported through [`diagnostics`](crate::diagnostics).
 //!
 //! | `CODOMYRMEX_…` or `OTEL_…` | meaning | in code |
 //! |---|---|---|
-//! | `SDK_DISABLED` | `true`: nothing is recorded | [`TracerBuilder::disabled`] |
+//! | `SDK_DISABLED` | `true`: nothing is recorded | [`TracerBuilder::disabled`](crate::TracerBuilder::disabled) |
 //! | `SERVICE_NAME` | `service.name` of the resource; wins over the next and over a tracer's name | [`Tracer::builder`](crate::Tracer::builder) |
-//! | `RESOURCE_ATTRIBUTES` | `key=value,key=value`, percent-encoded | [`TracerBuilder::resource`] |
-//! | `TRACES_EXPORTER` | `otlp`, `zipkin`, `otlp/file`, `otlp/stdout`, `console`, `null` or `none`; a list with commas for several | [`TracerBuilder::exporter`] |
-//! | `TRACES_SAMPLER`, `TRACES_SAMPLER_ARG` | see [`Sampler::parse`] | [`TracerBuilder::sampler`] |
-//! | `SPAN_ATTRIBUTE_COUNT_LIMIT`, else `ATTRIBUTE_COUNT_LIMIT` | [`Limits::attributes`] | [`TracerBuilder::limits`] |
-//! | `SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `ATTRIBUTE_VALUE_LENGTH_LIMIT` | [`Limits::attribute_value_length`] | |
-//! | `SPAN_EVENT_COUNT_LIMIT`, `SPAN_LINK_COUNT_LIMIT` | [`Limits::events`], [`Limits::links`] | |
-//! | `EVENT_ATTRIBUTE_COUNT_LIMIT`, `LINK_ATTRIBUTE_COUNT_LIMIT` | [`Limits::attributes_per_event`], [`Limits::attributes_per_link`] | |
-//! | `BSP_SCHEDULE_DELAY` | milliseconds after which exporters get what there is | [`TracerBuilder::flush_interval`] |
-//! | `BSP_MAX_QUEUE_SIZE` | the most spans in each exporter's queue; no limit beside that in bytes by default | [`TracerBuilder::max_queue_size`] |
-//! | `BSP_MAX_EXPORT_BATCH_SIZE` | the most spans of a batch | [`TracerBuilder::max_export_batch_size`] |
-//! | `BSP_EXPORT_TIMEOUT` | milliseconds that one export may take: 30000; 0 for no limit | [`TracerBuilder::export_timeout`] |
+//! | `RESOURCE_ATTRIBUTES` | `key=value,key=value`, percent-encoded | [`TracerBuilder::resource`](crate::TracerBuilder::resource) |
+//! | `TRACES_EXPORTER` | `otlp`, `zipkin`, `otlp/file`, `otlp/stdout`, `console`, `null` or `none`; a list with commas for several | [`TracerBuilder::exporter`](crate::TracerBuilder::exporter) |
+//! | `TRACES_SAMPLER`, `TRACES_SAMPLER_ARG` | see [`Sampler::parse`](crate::Sampler::parse) | [`TracerBuilder::sampler`](crate::TracerBuilder::sampler) |
+//! | `SPAN_ATTRIBUTE_COUNT_LIMIT`, else `ATTRIBUTE_COUNT_LIMIT` | [`Limits::attributes`](crate::Limits::attributes) | [`TracerBuilder::limits`](crate::TracerBuilder::limits) |
+//! | `SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `ATTRIBUTE_VALUE_LENGTH_LIMIT` | [`Limits::attribute_value_length`](crate::Limits::attribute_value_length) | |
+//! | `SPAN_EVENT_COUNT_LIMIT`, `SPAN_LINK_COUNT_LIMIT` | [`Limits::events`](crate::Limits::events), [`Limits::links`](crate::Limits::links) | |
+//! | `EVENT_ATTRIBUTE_COUNT_LIMIT`, `LINK_ATTRIBUTE_COUNT_LIMIT` | [`Limits::attributes_per_event`](crate::Limits::attributes_per_event), [`Limits::attributes_per_link`](crate::Limits::attributes_per_link) | |
+//! | `BSP_SCHEDULE_DELAY` | milliseconds after which exporters get what there is | [`TracerBuilder::flush_interval`](crate::TracerBuilder::flush_interval) |
+//! | `BSP_MAX_QUEUE_SIZE` | the most spans in each exporter's queue; no limit beside that in bytes by default | [`TracerBuilder::max_queue_size`](crate::TracerBuilder::max_queue_size) |
+//! | `BSP_MAX_EXPORT_BATCH_SIZE` | the most spans of a batch | [`TracerBuilder::max_export_batch_size`](crate::TracerBuilder::max_export_batch_size) |
+//! | `BSP_EXPORT_TIMEOUT` | milliseconds that one export may take: 30000; 0 for no limit | [`TracerBuilder::export_timeout`](crate::TracerBuilder::export_timeout) |
 //! | `PROPAGATORS` | `tracecontext,baggage` (the default), others of [`Propagators::parse`](crate::Propagators::parse), or `none` | [`propagation`](crate::propagation) |
 //!
 //! The OTLP exporter's. Each may have `TRACES_` in front of its last part (`EXPORTER_OTLP_TRACES_HEADERS`): that is for
@@ -48,15 +48,15 @@
 //!
 //! | variable | meaning | in code |
 //! |---|---|---|
-//! | `CODOMYRMEX_REDACT` | see [`Redact`] | [`TracerBuilder::redact`] |
-//! | `CODOMYRMEX_QUEUE_BYTES` | the most bytes of finished spans that wait for exporters | [`TracerBuilder::queue_bytes`] |
+//! | `CODOMYRMEX_REDACT` | see [`Redact`](crate::Redact) | [`TracerBuilder::redact`](crate::TracerBuilder::redact) |
+//! | `CODOMYRMEX_QUEUE_BYTES` | the most bytes of finished spans that wait for exporters | [`TracerBuilder::queue_bytes`](crate::TracerBuilder::queue_bytes) |
 //! | `CODOMYRMEX_EXPORTER_FILE_PATH` | the file of the exporter `otlp/file` | `OtlpFileExporterBuilder::path` |
 //! | `CODOMYRMEX_EXPORTER_FILE_MAX_BYTES` | its size, at which it is renamed: 104857600 | `OtlpFileExporterBuilder::max_bytes` |
 //! | `CODOMYRMEX_EXPORTER_FILE_KEPT` | how many older ones stay: 3 | `OtlpFileExporterBuilder::kept` |
 //! | `CODOMYRMEX_FLUSH_ON_SIGTERM` | `true`: what is finished goes out, for at most five seconds, before SIGTERM ends the process | [`flush_on_sigterm`](crate::flush_on_sigterm) |
-//! | `CODOMYRMEX_WHEN_FULL` | `drop` (the default), or `wait:` and milliseconds: see [`WhenFull`](crate::WhenFull) | [`TracerBuilder::when_full`] |
-//! | `CODOMYRMEX_BOOKS_ON_THE_WIRE` | `false`: counters do not go along with the spans | [`TracerBuilder::books_on_the_wire`] |
-//! | `CODOMYRMEX_PARENT_FROM_ENVIRONMENT` | `false`: the next ones are not read | [`TracerBuilder::parent`] |
+//! | `CODOMYRMEX_WHEN_FULL` | `drop` (the default), or `wait:` and milliseconds: see [`WhenFull`](crate::WhenFull) | [`TracerBuilder::when_full`](crate::TracerBuilder::when_full) |
+//! | `CODOMYRMEX_BOOKS_ON_THE_WIRE` | `false`: counters do not go along with the spans | [`TracerBuilder::books_on_the_wire`](crate::TracerBuilder::books_on_the_wire) |
+//! | `CODOMYRMEX_PARENT_FROM_ENVIRONMENT` | `false`: the next ones are not read | [`TracerBuilder::parent`](crate::TracerBuilder::parent) |
 //!
 //! `TRACEPARENT`, `TRACESTATE` and `BAGGAGE` (or what else the propagators write, in upper case) are what a process left
 //! for those that it starts. The context that they hold is the parent of spans that have no other, but for the kinds
