@@ -90,7 +90,11 @@ pub(crate) fn differences(
                 let name = &wanted.name;
                 let comparison = Comparison {
                     keeps,
-                    slack_ns: precision_ns,
+                    // What is a little too early may be cut to the unit before.
+                    slack_ns: match precision_ns {
+                        0 => 0,
+                        precision => precision.max(keeps.time_ns),
+                    },
                 };
                 found.extend(
                     comparison

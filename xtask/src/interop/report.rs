@@ -34,7 +34,9 @@ pub(crate) fn document(rows: &[Row]) -> String {
         "# Real backends\n\n\
          Written by `cargo xtask interop`: the trace of `trace.json` (all kinds, parents, attributes of all types, arrays, bytes, events,\n\
          links, status, custom times, a span with the program's own clock) goes through the SDK to each backend, and is read back through the\n\
-         backend's own query interface. *Verified* means that all of it was equal; what a backend does not keep is not compared.\n\n\
+         backend's own query interface. *Verified* means that all of it was equal; what a backend does not keep is not compared.\n\
+         Times in Python are seconds in a double, so they are compared to half a microsecond, and to one where a backend counts microseconds.\n\
+         A span of no duration is a nanosecond long in Jaeger, and a microsecond in Zipkin.\n\n\
          | backend | way | Rust | Python | compared |\n|---|---|---|---|---|\n",
     );
     let mut order = Vec::new();

@@ -23,11 +23,11 @@ impl Sender {
         }
     }
 
-    /// How exact its times are: Python's are seconds in a double.
+    /// How exact its times are: Python's are seconds in a double, which has a quarter of a microsecond today.
     pub(crate) fn precision_ns(self) -> u64 {
         match self {
             Sender::Rust => 0,
-            Sender::Python => 999,
+            Sender::Python => 500,
         }
     }
 }
@@ -118,22 +118,6 @@ fn python(session: &Session) -> Result<std::path::PathBuf, String> {
 pub(crate) fn missing(session: &Session, sender: Sender) -> Option<String> {
     match sender {
         Sender::Rust => None,
-        Sender::Python => {
-            let python = match python(session) {
-                Ok(python) => python,
-                Err(message) => return Some(message),
-            };
-            let there = session
-                .command(python)
-                .args([
-                    "-I",
-                    "-c",
-                    "from codomyrmex.telemetry.tracing import OTLPExporter, ZipkinExporter",
-                ])
-                .stderr(Stdio::null())
-                .status()
-                .is_ok_and(|status| status.success());
-            (!there).then(|| "the installed wheel has no exporters for the network".to_owned())
-        }
+        Sender::Python => python(session).err(),
     }
 }
