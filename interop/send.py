@@ -1,4 +1,5 @@
-"""Records the trace that a file describes with the SDK, sends it, and prints what was sent.
+"""
+Records the trace that a file describes with the SDK, sends it, and prints what was sent.
 
 The same program as interop/sender, in Python; its output is described there. The exporter is chosen through the environment.
 """
@@ -12,6 +13,7 @@ from decimal import Decimal
 
 
 def main() -> int:
+    """Sends, prints, and says by its result whether all of it was exported."""
     arguments = parse()
     choose(arguments)
 
@@ -39,6 +41,7 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
+    """Reads the command line."""
     parser = argparse.ArgumentParser()
     for name in ["--protocol", "--endpoint", "--service", "--trace"]:
         parser.add_argument(name, required=True)
@@ -102,6 +105,7 @@ def value_of(described):
 
 
 def nanoseconds(seconds: float) -> int:
+    """Exactly what the double says."""
     return int(Decimal(seconds) * 1_000_000_000)
 
 
