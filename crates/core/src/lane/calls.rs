@@ -90,16 +90,13 @@ impl Lane {
         };
         let failed = rejected.unwrap_or(spans);
         state.rejected += rejected.unwrap_or(0);
-        state.settle(&batch, failed);
+        let is_over = state.is_over();
+        state.settle(&batch, failed, is_over);
         let told = std::mem::take(&mut state.told);
         if rejected.is_none() {
             state.lost.merge(told);
         }
-        let counted = if state.cancelled {
-            "shutdown"
-        } else {
-            "export_failed"
-        };
+        let counted = if is_over { "shutdown" } else { "export_failed" };
         self.leave(state);
         if rejected.is_none() && self.is_background() {
             self.lose(&batch, Reason::ExportFailed);

@@ -97,13 +97,19 @@ impl State {
         Some(batch)
     }
 
-    /// The batch that was being exported is over and done with, but for so many of its spans.
-    pub(super) fn settle(&mut self, batch: &Batch, failed: u64) {
+    /// Whether the deadline of a shutdown has come: an exporter that minds it gives up by itself, perhaps before it is told.
+    pub(super) fn is_over(&self) -> bool {
+        self.cancelled || self.ends.is_some() && clock::remaining(self.ends).is_zero()
+    }
+
+    /// The batch that was being exported is over and done with, but for so many of its spans, which failed or are given up by
+    /// a shutdown.
+    pub(super) fn settle(&mut self, batch: &Batch, failed: u64, is_over: bool) {
         self.in_flight = 0;
         self.settled += 1;
         self.waited_for = None;
         self.exported += batch.len() as u64 - failed;
-        if self.cancelled {
+        if is_over {
             self.dropped.shutdown += failed;
         } else {
             self.dropped.export_failed += failed;
