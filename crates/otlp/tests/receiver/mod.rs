@@ -105,7 +105,15 @@ impl Receiver {
     }
 
     pub(crate) fn with(script: impl IntoIterator<Item = Answer>, accept: Accept) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), script, accept)
+    }
+
+    /// On a port that is open already.
+    pub(crate) fn on(
+        listener: TcpListener,
+        script: impl IntoIterator<Item = Answer>,
+        accept: Accept,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let (send, requests) = mpsc::channel();
         let (end, ended) = mpsc::channel();
@@ -188,7 +196,8 @@ impl Shared {
     }
 }
 
-fn read(connection: usize, reader: &mut impl BufRead) -> Option<Request> {
+/// The next request on a connection; None at its end.
+pub(crate) fn read(connection: usize, reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
     let mut headers = Vec::new();
