@@ -1,10 +1,12 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`, `cargo xtask interop`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`, `cargo xtask chaos`,
+//! `cargo xtask interop`.
 //!
 //! Each answers with exit code 0 where all is well, 1 where something failed, 2 where the command line was not understood.
 
 #![forbid(unsafe_code)]
 
 mod bench;
+mod chaos;
 mod cpython;
 mod examples;
 mod interop;
@@ -28,6 +30,9 @@ cargo xtask tidy
     the walls between the rooms (also a step of `test`)
 cargo xtask bench [ARGUMENTS]...
     measure against the peers and write bench/RESULTS.md; arguments go to the driver in bench/
+cargo xtask chaos [--seconds N] [--seed N]
+    a receiver that is down for N seconds (60) under load, then one that resets, stalls and refuses at random for twice as
+    long; at the end the books are compared with what arrived
 cargo xtask interop [collector] [jaeger] [zipkin]
     get the real backends (Go and Java; the first time it takes long), send them traces over every protocol, read them
     back, and write interop/RESULTS.md
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
         },
         "tidy" if rest.is_empty() => tidy::run(&root),
         "bench" => bench::run(&root, rest),
+        "chaos" => chaos::run(&root, rest),
         "interop" => interop::run(&root, rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
