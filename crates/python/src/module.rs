@@ -47,6 +47,8 @@ pub(crate) struct State {
     /// The members of SpanKind and SpanStatus in OTLP's order.
     pub(crate) kinds: [Cell<*mut PyObject>; 5],
     pub(crate) statuses: [Cell<*mut PyObject>; 3],
+    /// The memory of spans that are gone.
+    pub(crate) spare_spans: crate::span::SpareSpans,
     /// The body that the last span was encoded in, for the next one.
     pub(crate) spare_body: Cell<Option<Box<SpanBody>>>,
     /// Tracers with spans that wait: kept alive until these are exported.
@@ -236,6 +238,7 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         }),
         kinds: [const { Cell::new(ptr::null_mut()) }; 5],
         statuses: [const { Cell::new(ptr::null_mut()) }; 3],
+        spare_spans: crate::span::SpareSpans::new(),
         spare_body: Cell::new(None),
         unflushed: Mutex::default(),
         end: OnceLock::new(),

@@ -302,6 +302,46 @@ pub(crate) unsafe fn is_span(object: *mut PyObject) -> bool {
     }
 }
 
+/// So many spans' memory is kept for the next ones.
+const SPARE: usize = 16;
+
+/// Memory of spans that are gone, as CPython keeps it of its own frequent objects.
+pub(crate) struct SpareSpans {
+    blocks: [Cell<*mut PyObject>; SPARE],
+    count: Cell<usize>,
+}
+
+impl SpareSpans {
+    pub(crate) const fn new() -> Self {
+        Self {
+            blocks: [const { Cell::new(ptr::null_mut()) }; SPARE],
+            count: Cell::new(0),
+        }
+    }
+
+    /// Memory to be initialised, or null.
+    #[inline(always)]
+    fn take(&self) -> *mut PyObject {
+        let Some(count) = self.count.get().checked_sub(1) else {
+            return ptr::null_mut();
+        };
+        self.count.set(count);
+        self.blocks[count & (SPARE - 1)].get()
+    }
+
+    /// Takes over the memory of an exact Span that is gone; false where there is enough.
+    #[inline(always)]
+    fn keep(&self, span: *mut PyObject) -> bool {
+        let count = self.count.get();
+        let room = count < SPARE;
+        if room {
+            self.blocks[count].set(span);
+            self.count.set(count + 1);
+        }
+        room
+    }
+}
+
 /// A new Span with nothing in it: pending, of no tracer. Null, with MemoryError set, where there is no memory.
 ///
 /// # Safety
@@ -310,12 +350,19 @@ pub(crate) unsafe fn is_span(object: *mut PyObject) -> bool {
 pub(crate) unsafe fn allocate() -> *mut SpanObject {
     // SAFETY: the type is a collected heap type of this size; the fields are written before the collector may see them.
     unsafe {
-        let span = ffi::PyObject_GC_New::<SpanObject>(state().span_type);
-        if !span.is_null() {
-            initialise(span);
-            ffi::PyObject_GC_Track(span.cast());
+        let state = state();
+        let mut span = state.spare_spans.take();
+        if span.is_null() {
+            span = ffi::PyObject_GC_New::<SpanObject>(state.span_type).cast();
+            if span.is_null() {
+                return span.cast();
+            }
+        } else {
+            span = ffi::PyObject_Init(span, state.span_type);
         }
-        span
+        initialise(span.cast());
+        ffi::PyObject_GC_Track(span.cast());
+        span.cast()
     }
 }
 
@@ -479,7 +526,9 @@ unsafe extern "C" fn dealloc(object: *mut PyObject) {
             drop(Box::from_raw(rare));
         }
         if class == state().span_type {
-            ffi::PyObject_GC_Del(object.cast());
+            if !state().spare_spans.keep(object) {
+                ffi::PyObject_GC_Del(object.cast());
+            }
         } else if let Some(free) = (*class).tp_free {
             free(object.cast());
         }

@@ -4,17 +4,17 @@
 //! interpreter back: its stack is unwound, through these frames. Theirs must not run then, for they would give back what they
 //! no longer have; so the unwinding ends here, and the thread waits for the end of the process.
 
-use pyo3::ffi::{PyObject, PySendResult};
+use pyo3::ffi::{self, PyObject, PySendResult};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 // As `pyo3::ffi` has them, but for the unwinding.
 unsafe extern "C-unwind" {
-    fn PyObject_Vectorcall(
+    fn PyObject_VectorcallDict(
         callable: *mut PyObject,
         args: *const *mut PyObject,
         count: usize,
-        names: *mut PyObject,
+        options: *mut PyObject,
     ) -> *mut PyObject;
     fn PyObject_Call(
         callable: *mut PyObject,
@@ -51,9 +51,14 @@ pub(crate) unsafe fn vectorcall(
     count: usize,
     names: *mut PyObject,
 ) -> *mut PyObject {
+    if !names.is_null() {
+        // CPython 3.10 exports no function for it, so this one way has no guard.
+        // SAFETY: as promised by the caller.
+        return unsafe { ffi::PyObject_Vectorcall(callable, args, count, names) };
+    }
     let stay = Stay;
     // SAFETY: as promised by the caller.
-    let result = unsafe { PyObject_Vectorcall(callable, args, count, names) };
+    let result = unsafe { PyObject_VectorcallDict(callable, args, count, names) };
     std::mem::forget(stay);
     result
 }

@@ -34,7 +34,7 @@ pub(crate) unsafe extern "C" fn span_method(
             return ptr::null_mut();
         }
         let span = &*made;
-        span.tracer.put(ffi::Py_NewRef(tracer));
+        span.tracer.fill(ffi::Py_NewRef(tracer));
         if !take_options(span, &args) {
             ffi::Py_DECREF(made.cast());
             return ptr::null_mut();
@@ -80,7 +80,7 @@ pub(crate) unsafe fn take_options(span: &SpanObject, args: &Args<'_>) -> bool {
             return refuse(c"span() missing required argument: 'name'");
         }
         if ffi::Py_TYPE(name) == &raw mut ffi::PyUnicode_Type {
-            span.name.put(ffi::Py_NewRef(name));
+            span.name.fill(ffi::Py_NewRef(name));
         } else {
             span.name.put(attributes::text_of(name));
         }

@@ -348,3 +348,38 @@ def test_a_field_assigned_after_the_end_is_ignored_and_counted(tracer, field, va
     setattr(span, field, value)
     assert span == before
     assert tracer.stats().ignored_after_finish == 1
+
+
+def test_memory_of_spans_that_are_gone_leaves_no_trace(tracer):
+    class Own(Span):
+        pass
+
+    def fill(number):
+        span = tracer.start_span(
+            "old", SpanKind.CLIENT, attributes={"k": 1}, links=[SpanContext("1" * 32, "2" * 16)]
+        )
+        span.add_event("e").set_status(SpanStatus.ERROR, "m").set_attributes(
+            {str(n): n for n in range(number)}
+        )
+        gone = weakref.ref(span)
+        if number % 2:
+            # Only the collector finds it.
+            span.attributes["itself"] = span
+        return gone
+
+    for number in range(100):
+        gone = fill(number)
+        Own("mine", SpanContext("t", "s"))
+        if number % 2:
+            gc.collect()
+        assert gone() is None
+        fresh = [tracer.start_span("new") for _ in range(20)]
+        assert all(span.attributes == {"service.name": "shop"} and span.events == [] for span in fresh)
+        assert {(span.kind, span.status, span.status_message) for span in fresh} == {
+            (SpanKind.INTERNAL, SpanStatus.UNSET, "")
+        }
+        assert all(span.links == [] and span.end_time is None for span in fresh)
+        assert len({id(span) for span in fresh}) == len({span.span_id for span in fresh}) == 20
+    del fresh
+    assert tracer.stats().open == 0
+    assert tracer.stats().balanced
