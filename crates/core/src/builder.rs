@@ -23,7 +23,7 @@ use crate::tracer::Tracer;
 use crate::when_full::WhenFull;
 
 /// Bytes of buffers where nothing else is asked for.
-const QUEUE_BYTES: usize = 3 << 20;
+const QUEUE_BYTES: usize = 2 << 20;
 /// How long one export may take (OpenTelemetry's default).
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Spans in a batch of the in-process exporters (the seed's number).
@@ -162,7 +162,7 @@ impl TracerBuilder {
         self
     }
 
-    /// The most bytes of the threads' buffers together, and of each exporter's queue: 3 MiB by default, 64 KiB at least for the
+    /// The most bytes of the threads' buffers together, and of each exporter's queue: 2 MiB by default, 64 KiB at least for the
     /// buffers. What finds no room is dropped and counted.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;

@@ -35,7 +35,7 @@ use crate::when_full::WhenFull;
 /// A batch takes so many bytes at most, except for one span that is larger. Between these two it is a part of the queue, so
 /// that a queue holds several.
 const BATCH_BYTES: std::ops::RangeInclusive<usize> = (64 << 10)..=(256 << 10);
-const BATCHES_OF_A_QUEUE: usize = 10;
+const BATCHES_OF_A_QUEUE: usize = 12;
 /// About as small as a span is, bytes.
 const SMALL_SPAN: usize = 64;
 
