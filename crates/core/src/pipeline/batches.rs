@@ -66,11 +66,17 @@ impl Filling<'_> {
         let Some(patience) = patience else {
             return spans;
         };
-        self.pipeline.background_lanes().fold(spans, |fits, lane| {
+        let pipeline = self.pipeline;
+        let is_another = self.bytes.len() + bytes > pipeline.batch_bytes
+            || self.len + spans as usize > pipeline.batch_spans;
+        // What a batch counts for in a queue is what it takes.
+        let bytes = match is_another {
+            true => self.bytes.capacity() + bytes,
+            false => self.bytes.capacity().max(self.bytes.len() + bytes),
+        };
+        let is_one = !is_another && bytes <= pipeline.batch_bytes || self.bytes.is_empty();
+        pipeline.background_lanes().fold(spans, |fits, lane| {
             let room = lane.room_in_spans(patience).saturating_sub(self.len as u64);
-            // What a batch counts for in a queue is what it takes.
-            let bytes = self.bytes.capacity().max(self.bytes.len() + bytes);
-            let is_one = bytes <= self.pipeline.batch_bytes || self.bytes.is_empty();
             if lane.has_room(bytes, is_one, patience) {
                 fits.min(u32::try_from(room).unwrap_or(u32::MAX))
             } else {
