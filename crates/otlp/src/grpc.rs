@@ -55,11 +55,16 @@ pub(crate) async fn send(
 ) -> Result<answer::Response, Failure> {
     let mut client = tonic::client::Grpc::with_origin(Channel(grpc), origin(settings))
         .max_decoding_message_size(MAX_RESPONSE);
-    if settings.compression == Compression::Gzip {
+    let compression = match settings.compression {
+        Compression::None => None,
+        Compression::Gzip => Some(CompressionEncoding::Gzip),
+        Compression::Zstd => Some(CompressionEncoding::Zstd),
+    };
+    if let Some(compression) = compression {
         // Receivers answer as they are spoken to.
         client = client
-            .send_compressed(CompressionEncoding::Gzip)
-            .accept_compressed(CompressionEncoding::Gzip);
+            .send_compressed(compression)
+            .accept_compressed(compression);
     }
     let mut headers = settings.headers.map().clone();
     headers
@@ -80,7 +85,7 @@ pub(crate) async fn send(
                 .any(|text| status.message().starts_with(text)) =>
         {
             Ok(answer::Response::unreadable(
-                "it is longer than 4 MiB, or no gzip",
+                "it is longer than 4 MiB, or not compressed as it says",
             ))
         }
         Err(status) => Err(failure(settings, &status)),

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use crate::answer::{self, Status};
 use crate::connection::{self, Stream};
 use crate::failure::Failure;
-use crate::protocol::Protocol;
+use crate::protocol::{Compression, Protocol};
 use crate::request::Request;
 use crate::retry;
 use crate::settings::Settings;
@@ -81,8 +81,9 @@ fn encode(settings: &Settings, request: &Request) -> http::Request<Body> {
         _ => PROTOBUF,
     };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
-    if request.is_gzip {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    if request.compression != Compression::None {
+        let encoding = HeaderValue::from_static(request.compression.as_str());
+        headers.insert(header::CONTENT_ENCODING, encoding);
     }
     encoded
 }

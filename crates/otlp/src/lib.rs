@@ -20,6 +20,7 @@
 
 mod answer;
 mod builder;
+mod compress;
 mod connection;
 mod deliver;
 mod endpoint;

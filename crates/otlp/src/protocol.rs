@@ -62,8 +62,10 @@ pub enum Compression {
     /// Not at all: `none`.
     #[default]
     None,
-    /// `gzip`.
+    /// `gzip`, which every receiver knows.
     Gzip,
+    /// `zstd`: about as small as gzip in a fraction of its time. The Collector knows it.
+    Zstd,
 }
 
 impl Compression {
@@ -72,6 +74,7 @@ impl Compression {
         match self {
             Self::None => "none",
             Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
         }
     }
 }
@@ -87,11 +90,11 @@ impl FromStr for Compression {
 
     /// The name in any case.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::None, Self::Gzip]
+        [Self::None, Self::Gzip, Self::Zstd]
             .into_iter()
             .find(|compression| text.trim().eq_ignore_ascii_case(compression.as_str()))
             .ok_or(ParseProtocolError {
-                known: "none and gzip",
+                known: "none, gzip and zstd",
             })
     }
 }

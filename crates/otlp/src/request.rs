@@ -1,6 +1,5 @@
 //! What is sent: a batch, cut where it is too large for one request.
 
-use std::io::Write;
 use std::ops::Range;
 
 use bytes::buf::Chain;
@@ -9,6 +8,7 @@ use codomyrmex_core::Batch;
 use codomyrmex_wire::{TracesView, json};
 
 use crate::answer::AnswerError;
+use crate::compress::compress;
 use crate::prefix::Prefix;
 use crate::protobuf::Fields;
 use crate::protocol::{Compression, Protocol};
@@ -24,7 +24,8 @@ pub(crate) struct Request {
     spans: Bytes,
     /// How many spans there are.
     pub(crate) len: u64,
-    pub(crate) is_gzip: bool,
+    /// How the body is compressed.
+    pub(crate) compression: Compression,
 }
 
 impl Request {
@@ -36,16 +37,10 @@ impl Request {
         self.front.len() + self.spans.len()
     }
 
-    fn gzip(mut self) -> Self {
-        // The quickest level: its output is a few per cent larger than the next ones', in a fraction of their time.
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        let written = gzip
-            .write_all(&self.front)
-            .and_then(|()| gzip.write_all(&self.spans))
-            .and_then(|()| gzip.finish());
-        if let Ok(bytes) = written {
+    fn compressed(mut self, compression: Compression) -> Self {
+        if let Ok(Some(bytes)) = compress(compression, [&self.front, &self.spans]) {
             (self.front, self.spans) = (bytes.into(), Bytes::new());
-            self.is_gzip = true;
+            self.compression = compression;
         }
         self
     }
@@ -83,7 +78,7 @@ pub(crate) fn made(body: Vec<u8>, spans: u64) -> Requests {
         front: body.into(),
         spans: Bytes::new(),
         len: spans,
-        is_gzip: false,
+        compression: Compression::None,
     };
     Requests {
         requests: vec![request],
@@ -97,7 +92,7 @@ pub(crate) fn requests(settings: &Settings, batch: &Batch) -> Option<Requests> {
         front: batch.request_prefix().into(),
         spans: Bytes::from_owner(Shared(batch.clone())),
         len: batch.len() as u64,
-        is_gzip: false,
+        compression: Compression::None,
     };
     let mut cut = Cut {
         settings,
@@ -122,9 +117,8 @@ impl Cut<'_> {
         }
         if ready.size() <= limit {
             // gRPC compresses messages by itself.
-            let gzip = self.settings.compression == Compression::Gzip;
-            if gzip && self.settings.protocol != Protocol::Grpc {
-                ready = ready.gzip();
+            if self.settings.protocol != Protocol::Grpc {
+                ready = ready.compressed(self.settings.compression);
             }
             self.made.requests.push(ready);
             return Some(());
@@ -150,7 +144,7 @@ impl Cut<'_> {
                 front: prefix.before(spans.len()).into(),
                 spans,
                 len: part.len() as u64,
-                is_gzip: false,
+                compression: Compression::None,
             })?;
         }
         Some(())

@@ -78,13 +78,15 @@ fn spans_arrive_and_a_connection_is_kept() {
 }
 
 #[test]
-fn gzip() {
-    let receiver = GrpcReceiver::new([]);
-    let traced = Traced::new(exporter(&receiver).compression(Compression::Gzip));
-    assert_eq!(traced.export(&["a"]), Ok(()));
-    let call = receiver.calls.recv().unwrap();
-    assert_eq!(call.headers["grpc-encoding"], "gzip");
-    assert_eq!(names(&call.message), ["a"]);
+fn compressed() {
+    for compression in [Compression::Gzip, Compression::Zstd] {
+        let receiver = GrpcReceiver::new([]);
+        let traced = Traced::new(exporter(&receiver).compression(compression));
+        assert_eq!(traced.export(&["a"]), Ok(()));
+        let call = receiver.calls.recv().unwrap();
+        assert_eq!(call.headers["grpc-encoding"], compression.as_str());
+        assert_eq!(names(&call.message), ["a"]);
+    }
 }
 
 #[test]
@@ -186,34 +188,41 @@ fn success_that_cannot_be_read_is_success() {
     }
 }
 
-fn gzipped(bytes: &[u8]) -> Vec<u8> {
+fn compress(compression: Compression, bytes: &[u8]) -> Vec<u8> {
+    if compression == Compression::Zstd {
+        return zstd::encode_all(bytes, 19).unwrap();
+    }
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(bytes).unwrap();
     gzip.finish().unwrap()
 }
 
 #[test]
-fn receivers_may_answer_in_gzip_where_they_are_sent_gzip() {
+fn receivers_may_answer_as_compressed_as_they_are_spoken_to() {
     let partial = ExportTraceServiceResponse {
         partial_success: Some(ExportTracePartialSuccess {
             rejected_spans: 1,
             error_message: "too old".to_owned(),
         }),
     };
-    let bomb = gzipped(&vec![0; 64 << 20]);
-    let receiver = GrpcReceiver::new([
-        Reply::Gzip(gzipped(&partial.encode_to_vec())),
-        Reply::Gzip(bomb),
-        Reply::Gzip(b"no gzip".to_vec()),
-    ]);
-    let traced = Traced::new(exporter(&receiver).compression(Compression::Gzip));
-    assert_eq!(traced.export(&["a", "b"]).unwrap_err().0, "rejected 1");
-    // What cannot be read was success all the same, and is not sent again.
-    assert_eq!(
-        (traced.export(&["c"]), traced.export(&["d"])),
-        (Ok(()), Ok(()))
-    );
-    assert_eq!(receiver.so_far().len(), 3);
+    let partial = partial.encode_to_vec();
+    for compression in [Compression::Gzip, Compression::Zstd] {
+        let name = compression.as_str();
+        let bomb = compress(compression, &vec![0; 64 << 20]);
+        let receiver = GrpcReceiver::new([
+            Reply::Compressed(name, compress(compression, &partial)),
+            Reply::Compressed(name, bomb),
+            Reply::Compressed(name, b"not compressed".to_vec()),
+        ]);
+        let traced = Traced::new(exporter(&receiver).compression(compression));
+        assert_eq!(traced.export(&["a", "b"]).unwrap_err().0, "rejected 1");
+        // What cannot be read was success all the same, and is not sent again.
+        assert_eq!(
+            (traced.export(&["c"]), traced.export(&["d"])),
+            (Ok(()), Ok(()))
+        );
+        assert_eq!(receiver.so_far().len(), 3);
+    }
 }
 
 #[test]

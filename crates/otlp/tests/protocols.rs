@@ -45,12 +45,15 @@ fn check(decoded: &ExportTraceServiceRequest) {
     assert!(spans[1].end_time_unix_nano >= spans[1].start_time_unix_nano);
 }
 
-fn inflated(request: &Request) -> Vec<u8> {
-    assert_eq!(request.header("content-encoding"), Some("gzip"));
+fn inflated(request: &Request, encoding: &str) -> Vec<u8> {
+    assert_eq!(request.header("content-encoding"), Some(encoding));
     let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(&*request.body)
-        .read_to_end(&mut bytes)
-        .unwrap();
+    match encoding {
+        "zstd" => return zstd::decode_all(&*request.body).unwrap(),
+        _ => flate2::read::GzDecoder::new(&*request.body)
+            .read_to_end(&mut bytes)
+            .unwrap(),
+    };
     bytes
 }
 
@@ -78,12 +81,15 @@ fn protobuf() {
 }
 
 #[test]
-fn protobuf_with_gzip() {
-    let receiver = Receiver::new([]);
-    let traced = Traced::new(receiver.exporter().compression(Compression::Gzip));
-    record(&traced);
-    let bytes = inflated(&receiver.requests.recv().unwrap());
-    check(&ExportTraceServiceRequest::decode(&*bytes).unwrap());
+fn compressed_protobuf() {
+    for compression in [Compression::Gzip, Compression::Zstd] {
+        let receiver = Receiver::new([]);
+        let traced = Traced::new(receiver.exporter().compression(compression));
+        record(&traced);
+        let request = receiver.requests.recv().unwrap();
+        let bytes = inflated(&request, compression.as_str());
+        check(&ExportTraceServiceRequest::decode(&*bytes).unwrap());
+    }
 }
 
 #[test]
@@ -97,16 +103,19 @@ fn json() {
 }
 
 #[test]
-fn json_with_gzip() {
-    let receiver = Receiver::new([]);
-    let exporter = receiver
-        .exporter()
-        .protocol(Protocol::HttpJson)
-        .compression(Compression::Gzip);
-    let traced = Traced::new(exporter);
-    record(&traced);
-    let bytes = inflated(&receiver.requests.recv().unwrap());
-    check(&serde_json::from_slice(&bytes).unwrap());
+fn compressed_json() {
+    for compression in [Compression::Gzip, Compression::Zstd] {
+        let receiver = Receiver::new([]);
+        let exporter = receiver
+            .exporter()
+            .protocol(Protocol::HttpJson)
+            .compression(compression);
+        let traced = Traced::new(exporter);
+        record(&traced);
+        let request = receiver.requests.recv().unwrap();
+        let bytes = inflated(&request, compression.as_str());
+        check(&serde_json::from_slice(&bytes).unwrap());
+    }
 }
 
 #[test]

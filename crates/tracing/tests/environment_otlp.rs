@@ -114,7 +114,7 @@ fn nonsense_is_warned_of_in_one_line_each_and_the_next_value_counts() {
             "OTEL_EXPORTER_OTLP_HEADERS is ignored: entry 1 of the OTLP headers is not of the form name=value with a percent-encoded value",
             "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is ignored: \"10s\" is no whole number of milliseconds",
             "OTEL_EXPORTER_OTLP_TIMEOUT is ignored: a time of zero leaves none for an answer",
-            "OTEL_EXPORTER_OTLP_COMPRESSION is ignored: there are only none and gzip",
+            "OTEL_EXPORTER_OTLP_COMPRESSION is ignored: there are only none, gzip and zstd",
         ]
     );
     assert_eq!(

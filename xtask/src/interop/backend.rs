@@ -9,7 +9,8 @@ pub(crate) struct Way {
     /// `grpc`, `http/protobuf`, `http/json` or `zipkin`.
     pub(crate) protocol: &'static str,
     pub(crate) endpoint: String,
-    pub(crate) gzip: bool,
+    /// `none`, `gzip` or `zstd`.
+    pub(crate) compression: &'static str,
     /// What the backend keeps of spans that come this way.
     pub(crate) keeps: Keeps,
 }
@@ -17,10 +18,13 @@ pub(crate) struct Way {
 impl Way {
     /// The way's name in the table.
     pub(crate) fn name(&self) -> String {
-        let gzip = if self.gzip { ", gzip" } else { "" };
-        match self.protocol {
-            "zipkin" => format!("Zipkin v2 JSON{gzip}"),
-            otlp => format!("OTLP {otlp}{gzip}"),
+        let protocol = match self.protocol {
+            "zipkin" => "Zipkin v2 JSON".to_owned(),
+            otlp => format!("OTLP {otlp}"),
+        };
+        match self.compression {
+            "none" => protocol,
+            compression => format!("{protocol}, {compression}"),
         }
     }
 }
@@ -39,7 +43,7 @@ pub(crate) fn otlp_ways(grpc: u16, http: u16, keeps: Keeps) -> Vec<Way> {
     let grpc = format!("http://127.0.0.1:{grpc}");
     let http = format!("http://127.0.0.1:{http}/v1/traces");
     let mut ways = Vec::new();
-    for gzip in [false, true] {
+    for compression in ["none", "gzip", "zstd"] {
         for (protocol, endpoint) in [
             ("http/protobuf", &http),
             ("http/json", &http),
@@ -48,7 +52,7 @@ pub(crate) fn otlp_ways(grpc: u16, http: u16, keeps: Keeps) -> Vec<Way> {
             ways.push(Way {
                 protocol,
                 endpoint: endpoint.clone(),
-                gzip,
+                compression,
                 keeps,
             });
         }

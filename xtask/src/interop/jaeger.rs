@@ -56,7 +56,7 @@ impl Jaeger {
         ways.push(Way {
             protocol: "zipkin",
             endpoint: format!("http://127.0.0.1:{zipkin}/api/v2/spans"),
-            gzip: false,
+            compression: "none",
             keeps: FROM_ZIPKIN,
         });
         Ok(Self {

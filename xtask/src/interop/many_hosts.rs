@@ -121,7 +121,7 @@ fn one_trace(session: &Session, hosts: &Hosts) -> Result<Vec<Seen>, String> {
         let way = Way {
             protocol: "http/protobuf",
             endpoint: format!("http://127.0.0.1:{}/v1/traces", hosts.agents[host]),
-            gzip: false,
+            compression: "none",
             keeps: ALL,
         };
         let parcel = Parcel {

@@ -75,8 +75,8 @@ pub(crate) fn send(
         .args(["--protocol", way.protocol, "--endpoint", &way.endpoint])
         .args(["--service", parcel.service, "--trace"])
         .arg(parcel.trace);
-    if way.gzip {
-        command.args(["--compression", "gzip"]);
+    if way.compression != "none" {
+        command.args(["--compression", way.compression]);
     }
     if let Some(traceparent) = parcel.traceparent {
         command.args(["--traceparent", traceparent]);

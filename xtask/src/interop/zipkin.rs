@@ -56,7 +56,7 @@ impl Backend for Zipkin {
         vec![Way {
             protocol: "zipkin",
             endpoint: format!("http://127.0.0.1:{}/api/v2/spans", self.port),
-            gzip: false,
+            compression: "none",
             keeps: KEEPS,
         }]
     }

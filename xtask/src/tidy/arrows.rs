@@ -57,6 +57,7 @@ const ROOMS: &[Room] = &[
             "tonic",
             "tower-service",
             "tracing-core",
+            "zstd",
         ]),
     },
     Room {

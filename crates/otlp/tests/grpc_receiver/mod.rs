@@ -31,8 +31,8 @@ pub(crate) struct Call {
 pub(crate) enum Reply {
     /// This message, and success.
     Message(Vec<u8>),
-    /// This message in gzip, and success.
-    Gzip(Vec<u8>),
+    /// This message, which is compressed so, and success.
+    Compressed(&'static str, Vec<u8>),
     /// These bytes in place of a message with its frame, and success.
     Raw(Vec<u8>),
     /// This code, with a message and details.
@@ -152,18 +152,18 @@ impl Shared {
         let call = Call {
             connection,
             path: parts.uri.path().to_owned(),
+            message: unframed(&frame, parts.headers.get("grpc-encoding")),
             headers: parts.headers,
-            message: unframed(&frame),
         };
         let _ = self.calls.lock().unwrap().send(call);
         Ok(match reply.unwrap_or(Reply::Message(Vec::new())) {
             Reply::Message(message) => {
                 response(200, framed(0, &message), Some(trailers(0, "", &[])))
             }
-            Reply::Gzip(message) => {
+            Reply::Compressed(encoding, message) => {
                 let mut response = response(200, framed(1, &message), Some(trailers(0, "", &[])));
-                let gzip = HeaderValue::from_static("gzip");
-                response.headers_mut().insert("grpc-encoding", gzip);
+                let encoding = HeaderValue::from_static(encoding);
+                response.headers_mut().insert("grpc-encoding", encoding);
                 response
             }
             Reply::Raw(bytes) => response(200, bytes, Some(trailers(0, "", &[]))),
@@ -190,11 +190,14 @@ fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn unframed(frame: &[u8]) -> Vec<u8> {
+fn unframed(frame: &[u8], encoding: Option<&HeaderValue>) -> Vec<u8> {
     let length = u32::from_be_bytes(frame[1..5].try_into().unwrap()) as usize;
     assert_eq!(frame.len(), 5 + length);
     if frame[0] == 0 {
         return frame[5..].to_vec();
+    }
+    if encoding.is_some_and(|encoding| encoding == "zstd") {
+        return zstd::decode_all(&frame[5..]).unwrap();
     }
     let mut message = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&frame[5..]), &mut message)

@@ -30,7 +30,7 @@
 //! | `PROTOCOL` | `http/protobuf` (the default), `http/json` or `grpc` | `protocol` |
 //! | `HEADERS` | `name=value,name=value`, the values percent-encoded | `header`, `headers` |
 //! | `TIMEOUT` | milliseconds for a batch with all its retries: 10000 | `timeout` |
-//! | `COMPRESSION` | `none` (the default) or `gzip` | `compression` |
+//! | `COMPRESSION` | `none` (the default), `gzip` or `zstd` | `compression` |
 //! | `INSECURE` | `true`: a gRPC endpoint without a scheme is spoken to without TLS | `insecure` |
 //! | `CERTIFICATE` | PEM file with the authorities to trust, in place of the system's | `certificate` |
 //! | `CLIENT_CERTIFICATE`, `CLIENT_KEY` | PEM files for mTLS | `client_certificate`, `client_key` |

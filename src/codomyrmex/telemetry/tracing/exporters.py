@@ -136,7 +136,7 @@ class OTLPExporter(_native.OTLPExporter, SpanExporter):
 
     Batches go out on a thread of its own, which never holds the interpreter: by size, by interval, on flush and at exit.
     What is not given here is as the environment's `OTEL_EXPORTER_OTLP_…` have it, and else goes to a Collector on this
-    machine. `protocol` is "http/protobuf", "http/json" or "grpc", `compression` is "gzip" or "none", `timeout` is in
+    machine. `protocol` is "http/protobuf", "http/json" or "grpc", `compression` is "gzip", "zstd" or "none", `timeout` is in
     seconds, for a batch with all its retries. `headers` is a mapping, or text as in the environment. `certificate`,
     `client_certificate` and `client_key` are PEM files. `insecure` is for a gRPC endpoint without a scheme.
 

@@ -178,7 +178,7 @@ def test_what_is_refused_is_counted():
     [
         ({"endpoint": "not a url"}, "endpoint"),
         ({"protocol": "smoke"}, "http/protobuf, http/json and grpc"),
-        ({"compression": "zip"}, "none and gzip"),
+        ({"compression": "zip"}, "none, gzip and zstd"),
         ({"timeout": 0}, "more than zero"),
         ({"timeout": -1}, "seconds"),
         ({"headers": {"a b": "c"}}, "header"),
