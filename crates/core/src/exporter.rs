@@ -221,6 +221,11 @@ impl Batch {
             .prefix_with(spans_len, &books.unwrap_or_default())
     }
 
+    /// As [`request_prefix`](Self::request_prefix), but without the books: for formats that have no place for them.
+    pub fn request_prefix_without_books(&self) -> Vec<u8> {
+        self.origin.header.prefix_with(self.bytes.len(), &[])
+    }
+
     /// The resource of the tracer.
     pub fn resource(&self) -> &Resource {
         &self.origin.resource

@@ -30,22 +30,15 @@ pub(crate) fn deliver(
     }
     let requests = request::requests(settings, batch)
         .ok_or_else(|| ExportError::permanent("the batch is not what an encoder writes"))?;
-    send(
-        settings,
-        local,
-        requests,
-        batch.len() as u64,
-        batch.deadline(),
-    )
+    send(settings, local, requests, batch)
 }
 
-/// Sends requests that hold `all` spans, within the settings' timeout and before `until`.
+/// Sends requests that hold the batch's spans, within the settings' timeout and before the batch's deadline.
 pub(crate) fn send(
     settings: &Settings,
     local: &Local,
     requests: Requests,
-    all: u64,
-    until: Option<std::time::Instant>,
+    batch: &Batch,
 ) -> Result<(), ExportError> {
     if local.is_cancelled() {
         return Err(ExportError::permanent("shut down before it was sent"));
@@ -66,13 +59,12 @@ pub(crate) fn send(
     }
     let Link { runtime, open } = &mut link;
     let finished = runtime.run(async {
-        let timeout = Instant::now() + settings.timeout.min(FOR_EVER);
-        let deadline = until.map_or(timeout, |until| timeout.min(Instant::from_std(until)));
+        let time = Time::of(settings, batch);
         let mut sending = Sending {
             settings,
             open,
             backoff: Backoff::new(settings.first_backoff),
-            deadline,
+            deadline: time.end,
         };
         tokio::select! {
             biased;
@@ -80,8 +72,8 @@ pub(crate) fn send(
                 sent.failure = Some(Failure::permanent("shut down before it was sent"));
                 false
             }
-            () = sleep_until(deadline) => {
-                sent.failure = Some(late(settings, sent.last.take()));
+            () = sleep_until(time.end) => {
+                sent.failure = Some(late(settings, &time, sent.last.take()));
                 false
             }
             () = sending.all(&requests, &mut sent) => true,
@@ -93,16 +85,49 @@ pub(crate) fn send(
         Some(false) => drop(link),
         None => sent.failure = Some(Failure::permanent("the exporter's runtime failed")),
     }
-    sent.result(all)
+    sent.result(batch.len() as u64)
 }
 
-fn late(settings: &Settings, last: Option<String>) -> Failure {
-    let Settings {
-        endpoint, timeout, ..
-    } = settings;
+/// How much time there is for a batch.
+struct Time {
+    end: Instant,
+    given: Duration,
+    /// Whether that is less than the exporter's own timeout.
+    is_cut: bool,
+}
+
+impl Time {
+    fn of(settings: &Settings, batch: &Batch) -> Self {
+        let (now, timeout) = (Instant::now(), settings.timeout.min(FOR_EVER));
+        let left = batch
+            .deadline()
+            .map(|deadline| Instant::from_std(deadline).saturating_duration_since(now));
+        let given = left.map_or(timeout, |left| left.min(timeout));
+        Self {
+            end: now + given,
+            given,
+            is_cut: given < timeout,
+        }
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_cut {
+            false => write!(f, "within {:?}", self.given),
+            true => write!(
+                f,
+                "within the {} ms that this export had (export_timeout, or the deadline of a shutdown)",
+                self.given.as_millis()
+            ),
+        }
+    }
+}
+
+fn late(settings: &Settings, time: &Time, last: Option<String>) -> Failure {
     Failure::lost(match last {
-        None => format!("no answer from {endpoint} within {timeout:?}"),
-        Some(last) => format!("no success within {timeout:?}: {last}"),
+        None => format!("no answer from {} {time}", settings.endpoint),
+        Some(last) => format!("no success {time}: {last}"),
     })
 }
 

@@ -1,13 +1,13 @@
 //! The exporter.
 
 use std::fmt;
+use std::sync::Arc;
 
-use codomyrmex_core::{Batch, Delivery, ExportError, SpanExporter};
+use codomyrmex_core::{Batch, Delivery, ExportError, PerProcess, SpanExporter};
 
 use crate::builder::OtlpExporterBuilder;
 use crate::deliver;
 use crate::link::Local;
-use crate::process::PerProcess;
 use crate::request;
 use crate::settings::Settings;
 
@@ -25,7 +25,8 @@ use crate::settings::Settings;
 /// No redirect is followed: headers go to the endpoint and nowhere else.
 pub struct OtlpExporter {
     settings: Settings,
-    local: PerProcess<Local>,
+    /// Held no longer than it takes to count a reference.
+    local: PerProcess<Arc<Local>>,
 }
 
 impl OtlpExporter {
@@ -37,21 +38,25 @@ impl OtlpExporter {
     pub(crate) fn of(settings: Settings) -> Self {
         Self {
             settings,
-            local: PerProcess::new(),
+            local: PerProcess::new(Arc::default),
         }
     }
 
-    /// Sends a body of another format with JSON's content type, in the way of this exporter: for exporters beside it.
+    /// Sends a batch's body in another format, with JSON's content type, in the way of this exporter: for exporters beside it.
     #[doc(hidden)]
-    pub fn post(&self, body: Vec<u8>, spans: u64) -> Result<(), ExportError> {
-        let requests = request::made(body, spans);
-        deliver::send(&self.settings, self.local.get(), requests, spans, None)
+    pub fn post(&self, body: Vec<u8>, batch: &Batch) -> Result<(), ExportError> {
+        let requests = request::made(body, batch.len() as u64);
+        deliver::send(&self.settings, &self.local(), requests, batch)
+    }
+
+    fn local(&self) -> Arc<Local> {
+        self.local.lock().clone()
     }
 }
 
 impl SpanExporter for OtlpExporter {
     fn export(&self, batch: &Batch) -> Result<(), ExportError> {
-        deliver::deliver(&self.settings, self.local.get(), batch)
+        deliver::deliver(&self.settings, &self.local(), batch)
     }
 
     fn delivery(&self) -> Delivery {
@@ -63,11 +68,11 @@ impl SpanExporter for OtlpExporter {
     }
 
     fn shutdown(&self) {
-        self.local.get().close();
+        self.local().close();
     }
 
     fn cancel(&self) {
-        self.local.get().cancel();
+        self.local().cancel();
     }
 
     fn is_fork_safe(&self) -> bool {

@@ -35,7 +35,6 @@ mod http;
 mod json;
 mod link;
 mod prefix;
-mod process;
 mod protobuf;
 mod protocol;
 mod request;

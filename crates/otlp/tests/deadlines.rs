@@ -6,8 +6,8 @@ use std::sync::mpsc::Receiver as Queue;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use codomyrmex_core::SpanExporter;
-use receiver::{Answer, Receiver, Request, Traced, answer, quick, status};
+use codomyrmex_core::{SpanExporter, Tracer};
+use receiver::{Answer, Receiver, Request, Seen, Traced, answer, quick, status};
 
 #[test]
 fn a_receiver_that_never_answers_costs_the_timeout_and_its_connection() {
@@ -21,6 +21,26 @@ fn a_receiver_that_never_answers_costs_the_timeout_and_its_connection() {
     );
     receiver.ended.recv().unwrap();
     assert_eq!(traced.books(), (0, 1));
+}
+
+#[test]
+fn a_deadline_that_comes_before_the_timeout_is_called_one() {
+    let receiver = Receiver::new([Answer::Silence]);
+    let (send, outcomes) = std::sync::mpsc::channel();
+    let exporter = Seen::new(receiver.exporter().build().unwrap(), send);
+    let tracer = Tracer::builder("shop")
+        .exporter(exporter)
+        .export_timeout(Duration::from_millis(50))
+        .build();
+    tracer.span("a").finish();
+    tracer.flush();
+    let (kind, message) = outcomes.recv().unwrap().unwrap_err();
+    assert_eq!(kind, "retryable");
+    assert!(
+        message.contains("ms that this export had") && !message.contains("100s"),
+        "{message}"
+    );
+    receiver.ended.recv().unwrap();
 }
 
 #[test]

@@ -29,14 +29,14 @@ impl ZipkinExporter {
 
 impl SpanExporter for ZipkinExporter {
     fn export(&self, batch: &Batch) -> Result<(), ExportError> {
-        let mut request = batch.request_prefix();
+        let mut request = batch.request_prefix_without_books();
         request.extend_from_slice(batch.bytes());
         let traces = TracesView::parse(&request)
             .map_err(|_| ExportError::permanent("the batch is not what an encoder writes"))?;
         let mut body = String::with_capacity(request.len() * 3);
         write_spans(&traces, &mut body);
         drop(request);
-        self.transport.post(body.into_bytes(), batch.len() as u64)
+        self.transport.post(body.into_bytes(), batch)
     }
 
     fn delivery(&self) -> Delivery {

@@ -230,6 +230,15 @@ pub(crate) struct Seen {
     outcomes: Mutex<Sender<Outcome>>,
 }
 
+impl Seen {
+    pub(crate) fn new(exporter: impl Into<Arc<OtlpExporter>>, outcomes: Sender<Outcome>) -> Self {
+        Self {
+            exporter: exporter.into(),
+            outcomes: Mutex::new(outcomes),
+        }
+    }
+}
+
 impl SpanExporter for Seen {
     fn export(&self, batch: &codomyrmex_core::Batch) -> Result<(), ExportError> {
         let outcome = self.exporter.export(batch);
@@ -280,10 +289,7 @@ impl Traced {
     pub(crate) fn new(exporter: OtlpExporterBuilder) -> Self {
         let exporter = Arc::new(exporter.build().unwrap());
         let (send, outcomes) = mpsc::channel();
-        let seen = Seen {
-            exporter: exporter.clone(),
-            outcomes: Mutex::new(send),
-        };
+        let seen = Seen::new(exporter.clone(), send);
         Self {
             tracer: Tracer::builder("shop").exporter(seen).build(),
             exporter,
