@@ -66,6 +66,9 @@ impl OtlpExporterBuilder {
     /// The URL that requests go to, as it stands; only where it has no path at all (`http://host:port`), HTTP's
     /// `/v1/traces` is added. gRPC takes scheme, host and port of it, and also `host:port` alone (see
     /// [`insecure`](Self::insecure)).
+    ///
+    /// `unix:///path/to/the.sock` is a Unix socket, without TLS. Over HTTP, requests go to `/v1/traces` there, or to a path
+    /// given behind a colon: `unix:///path/to/the.sock:/own/path`.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Wanted::Exact(url.into());
         self

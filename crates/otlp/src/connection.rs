@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
@@ -32,6 +34,13 @@ pub(crate) async fn connect(
     tls: &mut Option<Arc<ClientConfig>>,
 ) -> Result<Box<dyn Stream>, Failure> {
     let endpoint = &settings.endpoint;
+    #[cfg(unix)]
+    if let Some(path) = &endpoint.socket {
+        let stream = UnixStream::connect(path).await.map_err(|error| {
+            Failure::lost(format!("no connection to {endpoint} ({})", cause(&error)))
+        })?;
+        return Ok(Box::new(Socket(stream)));
+    }
     let tcp = Socket(connect_tcp(endpoint).await?);
     if !endpoint.tls {
         return Ok(Box::new(tcp));

@@ -1,9 +1,10 @@
 //! Where spans are sent.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use http::Uri;
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 
 use crate::error::ConfigError;
 use crate::protocol::Protocol;
@@ -41,7 +42,9 @@ pub(crate) struct Endpoint {
     /// Of the request's URL. gRPC has its own path instead.
     pub(crate) path: PathAndQuery,
     /// As it goes into the header `host`.
-    pub(crate) authority: http::uri::Authority,
+    pub(crate) authority: Authority,
+    /// The Unix socket that is connected to in place of host and port.
+    pub(crate) socket: Option<PathBuf>,
 }
 
 impl Endpoint {
@@ -58,6 +61,9 @@ impl Endpoint {
         };
         let text = text.trim();
         let error = |reason| ConfigError::Endpoint { reason };
+        if let Some(rest) = text.strip_prefix("unix:") {
+            return Self::unix(rest, base);
+        }
         let with_scheme = text.contains("://");
         if !with_scheme && protocol != Protocol::Grpc {
             return Err(error(
@@ -75,7 +81,7 @@ impl Endpoint {
         let tls = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
             Some(scheme) if *scheme == Scheme::HTTP => false,
-            _ => return Err(error("has to begin with http:// or https://")),
+            _ => return Err(error("has to begin with http://, https:// or unix:///")),
         };
         let authority = uri
             .authority()
@@ -106,6 +112,39 @@ impl Endpoint {
             port,
             path: path(&uri, base || bare)?,
             authority: authority.clone(),
+            socket: None,
+        })
+    }
+
+    /// What stands behind `unix:`. After `:/` of the socket's path comes that of the request's URL.
+    fn unix(rest: &str, base: bool) -> Result<Self, ConfigError> {
+        let error = |reason| ConfigError::Endpoint { reason };
+        if !cfg!(unix) {
+            return Err(error("is a Unix socket, which this system does not have"));
+        }
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (socket, url) = match rest.split_once(":/") {
+            Some((socket, _)) => (socket, &rest[socket.len() + 1..]),
+            None => (rest, ""),
+        };
+        if !socket.starts_with('/') || socket.ends_with('/') {
+            return Err(error(
+                "names no socket by its whole path: write it as unix:///path/to/the.sock",
+            ));
+        }
+        let uri: Uri = match url {
+            "" => Uri::from_static("/"),
+            url => url
+                .parse()
+                .map_err(|_| error("has a path that is not valid"))?,
+        };
+        Ok(Self {
+            tls: false,
+            host: String::new(),
+            port: 0,
+            path: path(&uri, base || url.is_empty())?,
+            authority: Authority::from_static("localhost"),
+            socket: Some(socket.into()),
         })
     }
 }
@@ -131,6 +170,9 @@ fn path(uri: &Uri, base: bool) -> Result<PathAndQuery, ConfigError> {
 /// Scheme, host and port: path and query may hold keys.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(socket) = &self.socket {
+            return write!(f, "unix://{}", socket.display());
+        }
         let scheme = if self.tls { "https" } else { "http" };
         write!(f, "{scheme}://{}", self.authority)
     }
@@ -201,6 +243,21 @@ mod tests {
         assert_eq!(parse("a:4317", grpc, false), (true, "a".to_owned(), 4317));
         assert_eq!(parse("a:4317", grpc, true), (false, "a".to_owned(), 4317));
         assert_eq!(parse("https://a:1", grpc, true), (true, "a".to_owned(), 1));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_unix_socket_has_the_url_s_path_behind_a_colon() {
+        assert_eq!(exact("unix:///run/o.sock"), "unix:///run/o.sock /v1/traces");
+        assert_eq!(exact("unix:/run/o.sock"), "unix:///run/o.sock /v1/traces");
+        assert_eq!(exact("unix:///run/o.sock:/"), "unix:///run/o.sock /");
+        assert_eq!(exact("unix:///o.sock:/b?c=d"), "unix:///o.sock /b?c=d");
+        assert_eq!(base("unix:///o.sock"), "unix:///o.sock /v1/traces");
+        assert_eq!(base("unix:///o.sock:/b/"), "unix:///o.sock /b/v1/traces");
+        for text in ["unix:o.sock", "unix://", "unix:///", "unix:///run/"] {
+            let said = exact(text);
+            assert!(said.contains("names no socket"), "{text}: {said}");
+        }
     }
 
     #[test]

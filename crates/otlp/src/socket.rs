@@ -1,19 +1,18 @@
-//! A TCP connection that never raises a signal.
+//! A connection that never raises a signal.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Writes with `send`, which the standard library calls so that a connection which the other side has closed is an error. Its
 /// vectored writes go through `writev`, which raises SIGPIPE, and in a program that has not turned that signal off (many
 /// Python scripts turn it back on) it ends the process: so there are none.
 #[derive(Debug)]
-pub(crate) struct Socket(pub(crate) TcpStream);
+pub(crate) struct Socket<S>(pub(crate) S);
 
-impl AsyncRead for Socket {
+impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -24,7 +23,7 @@ impl AsyncRead for Socket {
 }
 
 // What is not written out here does not know of vectored writes.
-impl AsyncWrite for Socket {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -26,7 +26,7 @@
 //!
 //! | `CODOMYRMEX_EXPORTER_OTLP_…` or `OTEL_EXPORTER_OTLP_…` | meaning | in code |
 //! |---|---|---|
-//! | `ENDPOINT` | URL for all signals: over HTTP, `/v1/traces` is appended. `TRACES_ENDPOINT` is taken as it stands. `http://localhost:4318`, or `:4317` for gRPC | `base_endpoint`, `endpoint` |
+//! | `ENDPOINT` | URL for all signals: over HTTP, `/v1/traces` is appended. `TRACES_ENDPOINT` is taken as it stands. A Unix socket is `unix:///path/to/the.sock`. `http://localhost:4318`, or `:4317` for gRPC | `base_endpoint`, `endpoint` |
 //! | `PROTOCOL` | `http/protobuf` (the default), `http/json` or `grpc` | `protocol` |
 //! | `HEADERS` | `name=value,name=value`, the values percent-encoded | `header`, `headers` |
 //! | `TIMEOUT` | milliseconds for a batch with all its retries: 10000 | `timeout` |
