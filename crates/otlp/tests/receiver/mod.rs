@@ -291,7 +291,11 @@ impl Traced {
         let (send, outcomes) = mpsc::channel();
         let seen = Seen::new(exporter.clone(), send);
         Self {
-            tracer: Tracer::builder("shop").exporter(seen).build(),
+            // The exporter's own timeout is what counts.
+            tracer: Tracer::builder("shop")
+                .exporter(seen)
+                .export_timeout(std::time::Duration::ZERO)
+                .build(),
             exporter,
             outcomes,
         }
