@@ -70,6 +70,11 @@ pub fn takes_bytes(tracer: &Tracer) -> bool {
     tracer.pipeline().takes_bytes()
 }
 
+/// Whether [`emit`] may wait for room ([`WhenFull::Wait`](crate::WhenFull::Wait)): then not while holding what others need.
+pub fn may_wait(tracer: &Tracer) -> bool {
+    tracer.pipeline().patience().is_some()
+}
+
 /// The process's fork generation: a span of an older one belongs to a parent process.
 #[inline]
 pub fn generation() -> u32 {

@@ -3,6 +3,7 @@
 use codomyrmex_core::binding::{self, Begun, ParentIds, Rules, SpanBody};
 use codomyrmex_core::{Limits, Stats, Tracer, clock};
 use codomyrmex_wire::{SpanHead, SpanTail};
+use pyo3::Python;
 
 /// What a new span takes from its parent.
 #[derive(Clone, Copy, Debug)]
@@ -24,14 +25,17 @@ pub(crate) const REMOTE: u16 = 0x200;
 pub(crate) struct Engine {
     tracer: Tracer,
     takes_bytes: bool,
+    may_wait: bool,
 }
 
 impl Engine {
     pub(crate) fn new(tracer: Tracer) -> Self {
         let takes_bytes = binding::takes_bytes(&tracer);
+        let may_wait = binding::may_wait(&tracer);
         Self {
             tracer,
             takes_bytes,
+            may_wait,
         }
     }
 
@@ -74,7 +78,17 @@ impl Engine {
     /// Counts a finished span and takes it to the exporters of bytes. False where the tracer is off.
     #[inline(always)]
     pub(crate) fn emit(&self, head: &SpanHead, body: &SpanBody, tail: &SpanTail<'_>) -> bool {
+        if self.may_wait {
+            return self.emit_detached(head, body, tail);
+        }
         binding::emit(&self.tracer, head, body, tail)
+    }
+
+    /// The exporter that makes room may need the interpreter, and so do the application's other threads.
+    #[cold]
+    #[inline(never)]
+    fn emit_detached(&self, head: &SpanHead, body: &SpanBody, tail: &SpanTail<'_>) -> bool {
+        Python::attach(|py| py.detach(|| binding::emit(&self.tracer, head, body, tail)))
     }
 
     /// Counts a finished span that goes to exporters of objects only. False where the tracer is off.

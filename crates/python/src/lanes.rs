@@ -22,7 +22,7 @@ use crate::timer;
 use crate::user_code;
 
 /// So many spans wait at most while an exporter is slow.
-const MOST: usize = 16_384;
+pub(crate) const MOST: usize = 16_384;
 
 /// Counters of one lane; what is missing to `recorded` is queued.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +33,7 @@ pub(crate) struct Counts {
     pub(crate) shutdown: u64,
     pub(crate) hook: u64,
     pub(crate) queued: u64,
+    pub(crate) in_flight: u64,
 }
 
 /// The shortest interval that is not a busy loop.
@@ -122,6 +123,7 @@ impl Lane {
         let queue = self.lock();
         Counts {
             queued: (queue.waiting.len() + queue.taken) as u64,
+            in_flight: queue.taken as u64,
             ..queue.counts
         }
     }

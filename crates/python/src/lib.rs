@@ -32,6 +32,7 @@ mod null_exporter;
 mod otlp_exporter;
 mod place;
 mod propagation;
+mod queue_options;
 mod sampler;
 mod sampling;
 mod settings;

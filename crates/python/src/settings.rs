@@ -13,6 +13,7 @@ use crate::convert;
 use crate::limits::Limits;
 use crate::null_exporter::NullExporter;
 use crate::otlp_exporter::OTLPExporter;
+use crate::queue_options::QueueOptions;
 use crate::sampler;
 
 /// What the environment says now.
@@ -48,6 +49,7 @@ pub(crate) struct Options<'py> {
     pub(crate) batch_size: usize,
     pub(crate) flush_interval: Option<f64>,
     pub(crate) redact: Option<Bound<'py, PyAny>>,
+    pub(crate) queue: QueueOptions<'py>,
 }
 
 pub(crate) fn make<'py>(
@@ -77,6 +79,7 @@ pub(crate) fn make<'py>(
         .redact(redact)
         .batch_size(options.batch_size)
         .without_exporter_notice();
+    builder = options.queue.add_to(builder)?;
     if let Some(given) = &options.sampler {
         builder = builder.sampler(sampler::read(given)?);
     }

@@ -1,10 +1,10 @@
 //! The books of a tracer.
 
-use codomyrmex_core::{Dropped, ExporterStats as CoreExporter, Stats as Core};
+use codomyrmex_core::{Dropped, ExporterStats as CoreExporter, MetricKind, Stats as Core};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
-use crate::lanes::Counts;
+use crate::lanes::{Counts, MOST};
 
 /// Where every span that started is now: `started = unsampled + recorded + open + abandoned`.
 #[pyclass(module = "codomyrmex.telemetry.tracing", name = "Stats", frozen)]
@@ -37,7 +37,9 @@ impl Stats {
                     hook: counts.hook,
                 },
                 queued: counts.queued,
-                ..CoreExporter::default()
+                in_flight: counts.in_flight,
+                rejected: 0,
+                queue_capacity: Some(MOST as u64),
             });
         }
         Self { core }
@@ -128,6 +130,42 @@ impl Stats {
         self.core.balanced()
     }
 
+    /// The books as metrics under OpenTelemetry's own names. Each is a dict of `name`, `description`, `unit`, `kind` (`counter`
+    /// or `up_down_counter`), and `points`: dicts of `attributes` and `value`.
+    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let metrics = PyList::empty(py);
+        for metric in self.core.metrics() {
+            let points = PyList::empty(py);
+            for point in metric.points {
+                let attributes = PyDict::new(py);
+                for (key, value) in point.attributes {
+                    attributes.set_item(key, value)?;
+                }
+                let row = PyDict::new(py);
+                row.set_item("attributes", attributes)?;
+                row.set_item("value", point.value)?;
+                points.append(row)?;
+            }
+            let kind = match metric.kind {
+                MetricKind::Counter => "counter",
+                MetricKind::UpDownCounter => "up_down_counter",
+            };
+            let row = PyDict::new(py);
+            row.set_item("name", metric.name)?;
+            row.set_item("description", metric.description)?;
+            row.set_item("unit", metric.unit)?;
+            row.set_item("kind", kind)?;
+            row.set_item("points", points)?;
+            metrics.append(row)?;
+        }
+        Ok(metrics)
+    }
+
+    /// The metrics in Prometheus' text format (`text/plain; version=0.0.4`), for an endpoint of your own.
+    fn to_prometheus(&self) -> String {
+        self.core.to_prometheus()
+    }
+
     fn __str__(&self) -> String {
         self.core.to_string()
     }
@@ -149,6 +187,24 @@ impl ExporterStats {
     #[getter]
     fn queued(&self) -> u64 {
         self.core.queued
+    }
+
+    /// Of these, spans that it is exporting.
+    #[getter]
+    fn in_flight(&self) -> u64 {
+        self.core.in_flight
+    }
+
+    /// Of those that failed, spans that the receiver refused while it took the rest of their batch.
+    #[getter]
+    fn rejected(&self) -> u64 {
+        self.core.rejected
+    }
+
+    /// The most spans that wait for it; None where only their bytes are limited.
+    #[getter]
+    fn queue_capacity(&self) -> Option<u64> {
+        self.core.queue_capacity
     }
 
     /// The exporter's class, or the name that an exporter of bytes gives itself.

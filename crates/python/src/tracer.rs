@@ -14,6 +14,7 @@ use crate::engine::Engine;
 use crate::heap_type::Slot;
 use crate::lanes::Lane;
 use crate::limits::Limits;
+use crate::queue_options::QueueOptions;
 use crate::settings::{self, Options};
 use crate::span::{self, ROOT, START_IS_NS, SpanObject};
 use crate::stats::Stats;
@@ -149,7 +150,7 @@ fn ready<'a>(slf: &'a Bound<'_, Tracer>) -> PyResult<&'a Tracer> {
 #[pymethods]
 impl Tracer {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(service_name='default', exporter=None, *, sampler=None, resource=None, limits=None, batch_size=10, flush_interval=None, redact=None, hooks=None)")]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(service_name='default', exporter=None, *, sampler=None, resource=None, limits=None, batch_size=10, flush_interval=None, redact=None, hooks=None, queue_bytes=None, max_queue_size=None, max_export_batch_size=None, export_timeout=None, when_full=None, books_on_the_wire=None)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self {
             core: OnceLock::new(),
@@ -160,7 +161,7 @@ impl Tracer {
         clippy::too_many_arguments,
         reason = "they are the parameters of the Python function"
     )]
-    #[pyo3(signature = (service_name = None, exporter = None, *, sampler = None, resource = None, limits = None, batch_size = 10, flush_interval = None, redact = None, hooks = None))]
+    #[pyo3(signature = (service_name = None, exporter = None, *, sampler = None, resource = None, limits = None, batch_size = 10, flush_interval = None, redact = None, hooks = None, queue_bytes = None, max_queue_size = None, max_export_batch_size = None, export_timeout = None, when_full = None, books_on_the_wire = None))]
     fn __init__<'py>(
         slf: &Bound<'py, Self>,
         service_name: Option<Bound<'py, PyAny>>,
@@ -172,6 +173,12 @@ impl Tracer {
         flush_interval: Option<f64>,
         redact: Option<Bound<'py, PyAny>>,
         hooks: Option<Bound<'py, PyAny>>,
+        queue_bytes: Option<Bound<'py, PyAny>>,
+        max_queue_size: Option<Bound<'py, PyAny>>,
+        max_export_batch_size: Option<Bound<'py, PyAny>>,
+        export_timeout: Option<Bound<'py, PyAny>>,
+        when_full: Option<Bound<'py, PyAny>>,
+        books_on_the_wire: Option<bool>,
     ) -> PyResult<()> {
         let py = slf.py();
         let name = service_name.map_or_else(|| "default".to_owned(), |name| convert::text(&name));
@@ -182,6 +189,14 @@ impl Tracer {
             batch_size,
             flush_interval,
             redact,
+            queue: QueueOptions {
+                queue_bytes,
+                max_queue_size,
+                max_export_batch_size,
+                export_timeout,
+                when_full,
+                books_on_the_wire,
+            },
         };
         let made = settings::make(py, &name, exporter, &options)?;
         let core = TracerCore {

@@ -5,7 +5,7 @@ from datetime import datetime
 from inspect import Signature
 from os import PathLike
 from types import TracebackType
-from typing import Any, ClassVar, Protocol, TypeVar, final, overload
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, final, overload
 
 from typing_extensions import Self, disjoint_base
 
@@ -214,6 +214,12 @@ class ExporterStats:
     @property
     def queued(self) -> int: ...
     @property
+    def in_flight(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def queue_capacity(self) -> int | None: ...
+    @property
     def dropped(self) -> dict[str, int]: ...
 
 @final
@@ -246,6 +252,8 @@ class Stats:
     def exporters(self) -> list[ExporterStats]: ...
     @property
     def balanced(self) -> bool: ...
+    def metrics(self) -> list[dict[str, Any]]: ...
+    def to_prometheus(self) -> str: ...
 
 @disjoint_base
 class Tracer:
@@ -264,6 +272,12 @@ class Tracer:
         flush_interval: float | None = None,
         redact: bool | str | Iterable[str] | None = None,
         hooks: object | None = None,
+        queue_bytes: int | None = None,
+        max_queue_size: int | None = None,
+        max_export_batch_size: int | None = None,
+        export_timeout: float | None = None,
+        when_full: Literal["drop"] | float | None = None,
+        books_on_the_wire: bool | None = None,
     ) -> None: ...
     @property
     def service_name(self) -> str: ...

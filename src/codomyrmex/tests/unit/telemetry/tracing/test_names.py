@@ -120,7 +120,8 @@ SIGNATURES = {
     "SpanContext": "(trace_id, span_id, parent_span_id=None, sampled=True, baggage={}, *, trace_state='', "
     "is_remote=False)",
     "Tracer": "(service_name='default', exporter=None, *, sampler=None, resource=None, limits=None, batch_size=10, "
-    "flush_interval=None, redact=None, hooks=None)",
+    "flush_interval=None, redact=None, hooks=None, queue_bytes=None, max_queue_size=None, "
+    "max_export_batch_size=None, export_timeout=None, when_full=None, books_on_the_wire=None)",
     "Tracer.span": "(self, /, name, kind=None, attributes=None, **more)",
     "Tracer.start_span": "(self, /, name, kind=None, parent=None, attributes=None, *, links=None, start_time=None, "
     "root=False)",
