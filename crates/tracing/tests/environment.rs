@@ -152,6 +152,20 @@ fn samplers_have_an_argument() {
         ]),
         "TraceIdRatioBased{1.000000}"
     );
+    assert_eq!(
+        sampler(&[
+            ("OTEL_TRACES_SAMPLER", "parentbased_rate_limit"),
+            ("OTEL_TRACES_SAMPLER_ARG", "250")
+        ]),
+        "ParentBased{root:RateLimit{250}}"
+    );
+    assert_eq!(
+        sampler(&[
+            ("OTEL_TRACES_SAMPLER", "consistent_probability"),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.1")
+        ]),
+        "ConsistentProbability{0.1}"
+    );
     assert_eq!(sampler(&[("OTEL_TRACES_SAMPLER", "sometimes")]), "none");
 }
 

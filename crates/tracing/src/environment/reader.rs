@@ -115,7 +115,8 @@ impl<'a> Reader<'a> {
                 .map_err(|error| error.to_string())
         })?;
         sampler.make_ascii_lowercase();
-        if sampler.ends_with("ratio") {
+        let takes_argument = !sampler.ends_with("always_on") && !sampler.ends_with("always_off");
+        if takes_argument {
             let with_argument = self.parsed("TRACES_SAMPLER_ARG", |argument| {
                 Sampler::parse(&sampler, Some(argument)).map_err(|error| error.to_string())
             });
