@@ -13,14 +13,14 @@ pub(crate) struct Headers(HeaderMap);
 impl Headers {
     /// A header of the same name that stands already is replaced.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+        let name = name.trim();
         let error = |reason| ConfigError::Header {
-            name: name.to_owned(),
+            name: shown(name).to_owned(),
             reason,
         };
-        let parsed: HeaderName = name
-            .trim()
-            .parse()
-            .map_err(|_| error("has a name that HTTP does not allow"))?;
+        let parsed: HeaderName = name.parse().map_err(|_| {
+            error("has a name that HTTP does not allow (a colon or a space behind it, perhaps: write name=value)")
+        })?;
         if RESERVED.contains(&parsed) {
             return Err(error("is the exporter's own to set"));
         }
@@ -64,6 +64,12 @@ impl Headers {
         }
         text
     }
+}
+
+/// So much of a name as can be one: behind a colon or a space often stands the value, written into the wrong place.
+fn shown(name: &str) -> &str {
+    let end = name.find(|char: char| !char.is_ascii_alphanumeric() && !"-_.".contains(char));
+    &name[..end.unwrap_or(name.len())]
 }
 
 /// None where what follows a percent sign is no two hexadecimal digits, or the whole is no UTF-8.
@@ -143,7 +149,8 @@ mod tests {
             ("a=hunter2%2", "entry 1"),
             ("a=hunter2%zz", "entry 1"),
             ("a=hunter2%ff", "entry 1"),
-            ("a b=hunter2", "\"a b\""),
+            ("a b=hunter2", "\"a\""),
+            ("Authorization: Basic hunter2==", "\"Authorization\""),
             ("a=hunter2%0ax", "line break"),
             ("content-type=hunter2", "the exporter's own"),
         ] {

@@ -89,6 +89,8 @@ fn no_output_shows_a_secret() {
             .header("x-key", format!("{SECRET}\n"))
             .header("a", "\u{0}"),
         OtlpExporter::builder().headers(SECRET),
+        OtlpExporter::builder().headers(format!("Authorization: Basic {SECRET}==")),
+        OtlpExporter::builder().header(format!("Authorization: Bearer {SECRET}"), ""),
         OtlpExporter::builder().headers(format!("x-key=%{SECRET}")),
         OtlpExporter::builder().header("content-type", SECRET),
         OtlpExporter::builder()
