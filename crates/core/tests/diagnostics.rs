@@ -147,6 +147,31 @@ fn a_hook_may_write_to_the_span_that_it_is_about() {
 }
 
 #[test]
+fn a_hook_that_flushes_does_not_wait_for_the_exporter_that_calls_it() {
+    passes_alone(
+        "a_hook_that_flushes_does_not_wait_for_the_exporter_that_calls_it",
+        || {
+            static REACH: OnceLock<Tracer> = OnceLock::new();
+            const LONG: std::time::Duration = std::time::Duration::from_secs(20);
+            let flushed = Arc::new(Mutex::new(Vec::new()));
+            let failing = Watched::new(Delivery::Background)
+                .doing(|_| Err(ExportError::permanent("the disk is on fire")));
+            let tracer = Tracer::builder("shop").exporter(failing).build();
+            REACH.get_or_init(|| tracer.clone());
+            let theirs = flushed.clone();
+            diagnostics::set_hook(move |_, _| {
+                let outcome = REACH.get().map(|tracer| tracer.force_flush(LONG));
+                theirs.lock().unwrap().push(outcome);
+            });
+            tracer.span("a").finish();
+            // The thread that would do it is the one that is in the hook.
+            assert!(tracer.force_flush(LONG / 2).is_done());
+            assert_eq!(flushed.lock().unwrap().len(), 1);
+        },
+    );
+}
+
+#[test]
 fn a_hook_may_flush_and_trace_and_panic_wherever_it_is_called() {
     passes_alone(
         "a_hook_may_flush_and_trace_and_panic_wherever_it_is_called",

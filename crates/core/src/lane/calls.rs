@@ -22,6 +22,12 @@ pub(crate) fn inside() -> bool {
     INSIDE.with(Cell::get) > 0
 }
 
+/// On the thread that is an exporter's own, for as long as it runs: what it says between two calls goes to the user's code,
+/// which must not wait for this same thread.
+pub(super) fn stay_inside() {
+    INSIDE.with(|inside| inside.set(inside.get() + 1));
+}
+
 /// At the end of the process, which can come inside an exporter: nobody waits for this thread any more.
 pub(crate) fn leave_for_ever() {
     INSIDE.with(|inside| inside.set(0));

@@ -4,6 +4,7 @@ use std::sync::{Arc, MutexGuard};
 use std::thread;
 
 use super::Lane;
+use super::calls::stay_inside;
 use super::state::State;
 use crate::diagnostics::{self, Kind};
 
@@ -53,6 +54,7 @@ impl Lane {
     }
 
     fn work(self: &Arc<Self>) {
+        stay_inside();
         loop {
             let mut state = self.lock();
             let next = loop {
