@@ -12,6 +12,7 @@ use crate::decide::{decide, new_span_id, new_trace_id};
 use crate::kind::SpanKind;
 use crate::options::{Parent, SpanOptions};
 use crate::pipeline::GENERATION;
+use crate::propagation::traceparent::{self, TraceParent};
 use crate::record::{RANDOM, REMOTE, REMOTE_KNOWN, SAMPLED, encode_field};
 use crate::ring::Appended;
 pub use crate::rules::Rules;
@@ -31,6 +32,35 @@ pub struct ParentIds {
     pub flags: u8,
     /// It came from another process.
     pub is_remote: bool,
+}
+
+/// The bytes of a `traceparent`.
+pub const TRACEPARENT_LENGTH: usize = traceparent::LENGTH;
+
+/// The `traceparent` of these ids, which are valid: ASCII.
+#[inline]
+pub fn write_traceparent(ids: ParentIds) -> [u8; TRACEPARENT_LENGTH] {
+    let parent = TraceParent {
+        trace_id: crate::TraceId::from_words(ids.trace_id),
+        span_id: crate::SpanId::from_word(ids.span_id),
+        sampled: u32::from(ids.flags) & SAMPLED != 0,
+        random: u32::from(ids.flags) & RANDOM != 0,
+    };
+    parent.write().bytes()
+}
+
+/// What a `traceparent` says; None for what [`SpanContext::from_traceparent`] refuses.
+#[inline]
+pub fn read_traceparent(text: &str) -> Option<ParentIds> {
+    let parent = TraceParent::parse(text)?;
+    let sampled = if parent.sampled { SAMPLED } else { 0 };
+    let random = if parent.random { RANDOM } else { 0 };
+    Some(ParentIds {
+        trace_id: parent.trace_id.to_words(),
+        span_id: parent.span_id.to_word(),
+        flags: (sampled | random) as u8,
+        is_remote: true,
+    })
 }
 
 /// A span that has started, and is counted.

@@ -31,7 +31,7 @@ mod seed_headers;
 mod sink;
 mod source;
 mod trace_context;
-mod traceparent;
+pub(crate) mod traceparent;
 mod trust;
 mod variables;
 mod xray;

@@ -161,6 +161,17 @@ impl HeaderSource for HeadersIn<'_, '_> {
     }
 }
 
+/// Whether this names a header of W3C's formats.
+pub(crate) fn is_of_trace_context(name: &str) -> bool {
+    let same = |field: &str| is_named(name, field);
+    match name.len() {
+        7 => same("baggage"),
+        10 => same("tracestate"),
+        11 => same("traceparent"),
+        _ => false,
+    }
+}
+
 /// Whether a key is this header's name.
 fn is_named(key: &str, name: &str) -> bool {
     key == name || key.len() == name.len() && begins(key, name)

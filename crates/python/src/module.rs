@@ -271,12 +271,11 @@ pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_hot_method(&py.get_type::<Tracer>())?;
     module.add_function(wrap_pyfunction!(get_current_span, module)?)?;
     module.add_function(wrap_pyfunction!(crate::decorator::traced, module)?)?;
-    module.add_function(wrap_pyfunction!(crate::propagation::inject, module)?)?;
+    crate::hot::fill(module)?;
     module.add_function(wrap_pyfunction!(
         crate::propagation::inject_environment,
         module
     )?)?;
-    module.add_function(wrap_pyfunction!(crate::propagation::extract, module)?)?;
     // SAFETY: the state owns the dict.
     module.add("registry", unsafe {
         Bound::from_borrowed_ptr(py, (*state).registry)

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use codomyrmex_core::{Propagator, Propagators, SpanContext as Core, SpanId, TraceId};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use crate::headers::{HeadersIn, HeadersOut};
 use crate::module::get_current_span;
@@ -12,15 +13,14 @@ use crate::span::SpanObject;
 use crate::span_context::SpanContext;
 use crate::{engine, inherit};
 
-/// Write a context, that of the current span by default, into a mapping or a list of pairs, and return it.
-#[pyfunction]
-#[pyo3(signature = (carrier, context = None, *, propagators = None))]
+/// `inject`, of any arguments.
 pub(crate) fn inject<'py>(
-    carrier: Bound<'py, PyAny>,
+    carrier: Option<Bound<'py, PyAny>>,
     context: Option<Bound<'py, PyAny>>,
-    propagators: Option<&str>,
+    propagators: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    write(carrier, context, propagators, false)
+    let propagators = formats(propagators.as_ref())?;
+    write(given(carrier)?, context, propagators, false)
 }
 
 /// Write a context, that of the current span by default, into a dict of environment variables, and return it.
@@ -56,16 +56,15 @@ fn write<'py>(
     Ok(carrier)
 }
 
-/// The context that a mapping, a list of pairs or a WSGI environ brings; `context` where it brings none.
-#[pyfunction]
-#[pyo3(signature = (carrier, context = None, *, propagators = None))]
+/// `extract`, of any arguments.
 pub(crate) fn extract<'py>(
-    carrier: &Bound<'py, PyAny>,
+    carrier: Option<Bound<'py, PyAny>>,
     context: Option<Bound<'py, PyAny>>,
-    propagators: Option<&str>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
+    propagators: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let carrier = &given(carrier)?;
     let py = carrier.py();
-    let propagators = chosen(propagators)?;
+    let propagators = chosen(formats(propagators.as_ref())?)?;
     let context = context.filter(|context| !context.is_none());
     let mut core = match &context {
         Some(context) => core_of(context)?,
@@ -74,10 +73,27 @@ pub(crate) fn extract<'py>(
     let headers = HeadersIn::of(carrier, propagators.fields());
     let extracted = propagators.extract(&mut core, &headers);
     if !(extracted.found && core.is_valid()) {
-        return Ok(context);
+        return Ok(context.unwrap_or_else(|| py.None().into_bound(py)));
     }
     let made = SpanContext::from_core(py, &core)?;
-    Ok(Some(Bound::new(py, made)?.into_any()))
+    Ok(Bound::new(py, made)?.into_any())
+}
+
+fn given(carrier: Option<Bound<'_, PyAny>>) -> PyResult<Bound<'_, PyAny>> {
+    carrier.ok_or_else(|| PyTypeError::new_err("missing required argument: 'carrier'"))
+}
+
+fn formats<'a>(given: Option<&'a Bound<'_, PyAny>>) -> PyResult<Option<&'a str>> {
+    match given.filter(|given| !given.is_none()) {
+        None => Ok(None),
+        Some(given) => match given.cast::<PyString>() {
+            Ok(text) => text.to_str().map(Some),
+            Err(_) => Err(PyTypeError::new_err(format!(
+                "propagators must be a str, not {}",
+                given.get_type()
+            ))),
+        },
+    }
 }
 
 /// The formats of this list, or those that the environment chooses.

@@ -1,5 +1,6 @@
 //! SpanContext: what of a span its children need to know.
 
+use codomyrmex_core::binding::ParentIds;
 use codomyrmex_core::{SpanContext as Core, SpanId, TraceId, TraceState};
 use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -83,6 +84,14 @@ impl SpanContext {
             words: Some((trace_id, span_id)),
             random: flags & engine::RANDOM != 0,
         }
+    }
+
+    /// The context that a `traceparent` brings from another process.
+    pub(crate) fn incoming(py: Python<'_>, ids: ParentIds) -> Self {
+        let flags = u16::from(ids.flags);
+        let mut made = Self::of_ids(py, ids.trace_id, ids.span_id, 0, flags);
+        made.is_remote = true;
+        made
     }
 
     /// Another trace state than the parent's.

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use crate::{SpanContext, SpanId, TraceId};
 
 /// The bytes of `00-<trace id>-<parent id>-<flags>`.
-const LENGTH: usize = 55;
+pub(crate) const LENGTH: usize = 55;
 
 const SAMPLED: u8 = 1;
 const RANDOM: u8 = 2;
@@ -29,6 +29,14 @@ pub struct TraceParentText([u8; PADDED]);
 const PADDED: usize = 64;
 
 impl TraceParentText {
+    /// The value's bytes.
+    #[inline]
+    pub(crate) fn bytes(&self) -> [u8; LENGTH] {
+        let mut bytes = [0; LENGTH];
+        bytes.copy_from_slice(&self.0[..LENGTH]);
+        bytes
+    }
+
     /// The value as text: 55 characters of visible ASCII.
     #[inline]
     pub fn as_str(&self) -> &str {
