@@ -8,6 +8,8 @@ use crate::error::ConfigError;
 use crate::exporter::OtlpExporter;
 use crate::headers::Headers;
 use crate::protocol::{Compression, Protocol};
+use crate::proxies::Proxies;
+use crate::proxy::Proxy;
 use crate::settings::Settings;
 use crate::tls::Tls;
 
@@ -18,6 +20,14 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 /// The most bytes of a request (a limit of the OTLP specification).
 const MAX_REQUEST: usize = 64 << 20;
 
+/// How the receiver is reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Through {
+    By(Proxies),
+    /// This proxy, or none.
+    Always(Option<Proxy>),
+}
+
 /// Protocol, address, headers and the rest of an [`OtlpExporter`] to be.
 ///
 /// Without a call of its methods spans go to a Collector on this machine: `http://localhost:4318/v1/traces`.
@@ -27,6 +37,7 @@ pub struct OtlpExporterBuilder {
     protocol: Protocol,
     endpoint: Wanted,
     insecure: bool,
+    through: Through,
     headers: Headers,
     timeout: Duration,
     first_backoff: Duration,
@@ -45,6 +56,7 @@ impl OtlpExporterBuilder {
             protocol: Protocol::default(),
             endpoint: Wanted::Default,
             insecure: false,
+            through: Through::By(Proxies::default()),
             headers: Headers::default(),
             timeout: TIMEOUT,
             first_backoff: FIRST_BACKOFF,
@@ -83,6 +95,30 @@ impl OtlpExporterBuilder {
     /// Whether a gRPC endpoint without a scheme is spoken to without TLS. Where there is a scheme, that decides.
     pub fn insecure(mut self, insecure: bool) -> Self {
         self.insecure = insecure;
+        self
+    }
+
+    /// The proxy to go through, wherever the receiver is: `http://host:port`, perhaps with `user:password@` in front of the
+    /// host, both percent-encoded. Requests to `https` receivers and gRPC go through a tunnel (CONNECT), in which the proxy
+    /// sees host and port alone; of other requests it sees all. User and password appear in no error, log, or `Debug`.
+    pub fn proxy(mut self, url: impl AsRef<str>) -> Self {
+        match Proxy::parse(url.as_ref()) {
+            Ok(proxy) => self.through = Through::Always(Some(proxy)),
+            Err(mistake) => drop(self.mistake.get_or_insert(mistake)),
+        }
+        self
+    }
+
+    /// Straight to the receiver, also where the environment names a proxy.
+    pub fn no_proxy(mut self) -> Self {
+        self.through = Through::Always(None);
+        self
+    }
+
+    /// Proxies by the receiver's address, as environments name them. Of this method, [`proxy`](Self::proxy) and
+    /// [`no_proxy`](Self::no_proxy) the last one counts.
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.through = Through::By(proxies);
         self
     }
 
@@ -168,8 +204,15 @@ impl OtlpExporterBuilder {
         if self.protocol == Protocol::Grpc && !cfg!(feature = "grpc") {
             return Err(ConfigError::NotCompiledIn { feature: "grpc" });
         }
+        let endpoint = Endpoint::new(&self.endpoint, self.protocol, self.insecure)?;
+        let proxy = match &self.through {
+            Through::By(proxies) => proxies.choose(&endpoint)?,
+            // A socket is a file here, which no proxy knows.
+            Through::Always(proxy) => proxy.clone().filter(|_| endpoint.socket.is_none()),
+        };
         Ok(OtlpExporter::of(Settings {
-            endpoint: Endpoint::new(&self.endpoint, self.protocol, self.insecure)?,
+            endpoint,
+            proxy,
             protocol: self.protocol,
             headers: self.headers,
             timeout: self.timeout,

@@ -1,6 +1,7 @@
 //! A connection to the receiver.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,9 +17,10 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
+use crate::protocol::Protocol;
 use crate::settings::Settings;
 use crate::socket::Socket;
-use crate::tls;
+use crate::{tls, tunnel};
 
 /// How long one address of several is tried before the next one is tried beside it (RFC 8305).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -41,9 +43,20 @@ pub(crate) async fn connect(
         })?;
         return Ok(Box::new(Socket(stream)));
     }
-    let tcp = Socket(connect_tcp(endpoint).await?);
+    let stream: Box<dyn Stream> = match &settings.proxy {
+        None => Box::new(Socket(
+            connect_tcp(&endpoint.host, endpoint.port, endpoint).await?,
+        )),
+        Some(proxy) => {
+            let tcp = Socket(connect_tcp(proxy.host(), proxy.port, proxy).await?);
+            match endpoint.tls || settings.protocol == Protocol::Grpc {
+                true => tunnel::through(proxy, endpoint, tcp).await?,
+                false => Box::new(tcp),
+            }
+        }
+    };
     if !endpoint.tls {
-        return Ok(Box::new(tcp));
+        return Ok(stream);
     }
     let config = match tls {
         Some(config) => config.clone(),
@@ -52,7 +65,7 @@ pub(crate) async fn connect(
             .clone(),
     };
     let name = tls::server_name(&endpoint.host)?;
-    match TlsConnector::from(config).connect(name, tcp).await {
+    match TlsConnector::from(config).connect(name, stream).await {
         Ok(stream) => Ok(Box::new(stream)),
         Err(error) => Err(broken(endpoint, &error)),
     }
@@ -76,16 +89,19 @@ pub(crate) fn broken(endpoint: &Endpoint, error: &(dyn Error + 'static)) -> Fail
     Failure::lost(format!("the connection to {endpoint} broke ({error})"))
 }
 
-/// To whichever of the host's addresses answers first.
-async fn connect_tcp(endpoint: &Endpoint) -> Result<TcpStream, Failure> {
-    let addresses: Vec<SocketAddr> =
-        tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port))
-            .await
-            .map_err(|_| Failure::lost(format!("the host name of {endpoint} cannot be resolved")))?
-            .collect();
-    let stream = race(&addresses).await.map_err(|error| {
-        Failure::lost(format!("no connection to {endpoint} ({})", cause(&error)))
-    })?;
+/// To whichever of the host's addresses answers first. `shown` is how errors call it.
+async fn connect_tcp(
+    host: &str,
+    port: u16,
+    shown: &(dyn Display + Sync),
+) -> Result<TcpStream, Failure> {
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|_| Failure::lost(format!("the host name of {shown} cannot be resolved")))?
+        .collect();
+    let stream = race(&addresses)
+        .await
+        .map_err(|error| Failure::lost(format!("no connection to {shown} ({})", cause(&error))))?;
     // A request is written at once; waiting for more to send would only delay its end.
     let _ = stream.set_nodelay(true);
     Ok(stream)

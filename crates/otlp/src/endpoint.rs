@@ -1,6 +1,7 @@
 //! Where spans are sent.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use http::Uri;
@@ -114,6 +115,17 @@ impl Endpoint {
             authority: authority.clone(),
             socket: None,
         })
+    }
+
+    /// Whether it is on this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        let host = self.host.trim_end_matches('.').to_ascii_lowercase();
+        self.socket.is_some()
+            || host == "localhost"
+            || host.ends_with(".localhost")
+            || host
+                .parse()
+                .is_ok_and(|address: IpAddr| address.is_loopback())
     }
 
     /// What stands behind `unix:`. After `:/` of the socket's path comes that of the request's URL.

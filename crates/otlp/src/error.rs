@@ -12,6 +12,11 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The proxy is no URL of one that can be used.
+    Proxy {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A header has a name or a value that HTTP does not allow.
     Header {
         /// The header's name.
@@ -54,6 +59,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Endpoint { reason } => write!(f, "the OTLP endpoint {reason}"),
+            Self::Proxy { reason } => write!(f, "the OTLP proxy {reason}"),
             Self::Header { name, reason } => write!(f, "the OTLP header {name:?} {reason}"),
             Self::HeaderList { entry } => write!(
                 f,

@@ -73,7 +73,7 @@ fn shown(name: &str) -> &str {
 }
 
 /// None where what follows a percent sign is no two hexadecimal digits, or the whole is no UTF-8.
-fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use bytes::buf::Chain;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
+use http::uri::{Scheme, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -69,8 +70,13 @@ pub(crate) async fn send(
 fn encode(settings: &Settings, request: &Request) -> http::Request<Body> {
     let mut encoded = http::Request::new(Full::new(request.body()));
     *encoded.method_mut() = http::Method::POST;
-    *encoded.uri_mut() = http::Uri::from(settings.endpoint.path.clone());
+    *encoded.uri_mut() = target(settings);
     let headers = encoded.headers_mut();
+    if let Some(proxy) = settings.proxy.as_ref().filter(|_| !settings.endpoint.tls)
+        && let Some(credentials) = &proxy.credentials
+    {
+        headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
+    }
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     headers.extend(settings.headers.map().clone());
     if let Ok(host) = HeaderValue::from_str(settings.endpoint.authority.as_str()) {
@@ -86,6 +92,20 @@ fn encode(settings: &Settings, request: &Request) -> http::Request<Body> {
         headers.insert(header::CONTENT_ENCODING, encoding);
     }
     encoded
+}
+
+/// The path; the whole URL where a proxy reads it.
+fn target(settings: &Settings) -> Uri {
+    let endpoint = &settings.endpoint;
+    let path = endpoint.path.clone();
+    if settings.proxy.is_none() || endpoint.tls {
+        return path.into();
+    }
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(endpoint.authority.clone());
+    parts.path_and_query = Some(path.clone());
+    Uri::from_parts(parts).unwrap_or(path.into())
 }
 
 /// What an answer is written in.
@@ -159,6 +179,9 @@ async fn refused(
     };
     let hint = match status {
         StatusCode::NOT_FOUND => " (is the path of the endpoint right?)",
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            " (the proxy's URL needs the right user and password)"
+        }
         _ => "",
     };
     let message = format!(

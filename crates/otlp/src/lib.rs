@@ -37,14 +37,18 @@ mod link;
 mod prefix;
 mod protobuf;
 mod protocol;
+mod proxies;
+mod proxy;
 mod request;
 mod retry;
 mod settings;
 mod socket;
 mod tls;
+mod tunnel;
 
 pub use builder::OtlpExporterBuilder;
 pub use error::ConfigError;
 pub use exporter::OtlpExporter;
 pub use file::{OtlpFileExporter, OtlpFileExporterBuilder};
 pub use protocol::{Compression, ParseProtocolError, Protocol};
+pub use proxies::Proxies;

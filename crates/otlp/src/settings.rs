@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::endpoint::Endpoint;
 use crate::headers::Headers;
 use crate::protocol::{Compression, Protocol};
+use crate::proxy::Proxy;
 use crate::tls::Tls;
 
 /// All options, checked. Its Debug shows no value that may be a secret.
@@ -12,6 +13,7 @@ use crate::tls::Tls;
 pub(crate) struct Settings {
     pub(crate) protocol: Protocol,
     pub(crate) endpoint: Endpoint,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) headers: Headers,
     /// For one batch: all its requests with all their retries.
     pub(crate) timeout: Duration,
@@ -36,7 +38,10 @@ impl Settings {
         if words.is_empty() {
             return String::new();
         }
-        let said = self.headers.redact(&words.join(" "));
+        let mut said = self.headers.redact(&words.join(" "));
+        if let Some(proxy) = &self.proxy {
+            said = proxy.redact(&said);
+        }
         match said.char_indices().nth(QUOTED) {
             Some((end, _)) => format!(": {}…", &said[..end]),
             None => format!(": {said}"),

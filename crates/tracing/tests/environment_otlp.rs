@@ -187,3 +187,54 @@ fn the_exporter_is_one_word_in_the_list() {
         .collect();
     assert_eq!(names, ["null", "otlp"]);
 }
+
+/// How this exporter reaches its receiver, as it shows itself.
+fn shown(otlp: &OtlpExporterBuilder) -> String {
+    format!("{:?}", otlp.clone().build().unwrap())
+}
+
+#[test]
+fn proxies_are_those_of_the_environment() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318");
+    let read = |pairs: &[(&str, &str)]| {
+        let settings = settings(&[&[endpoint], pairs].concat());
+        assert_eq!(settings.warnings, Vec::<String>::new());
+        shown(&settings.otlp)
+    };
+    let (upper, lower) = (("HTTPS_PROXY", "http://up:1"), ("https_proxy", "low:1"));
+    let all = ("all_proxy", "http://all:1");
+    assert!(read(&[]).contains("proxy: None"));
+    assert!(read(&[upper]).contains("proxy: Some(http://up:1)"));
+    assert!(read(&[upper, lower, all]).contains("proxy: Some(http://low:1)"));
+    assert!(read(&[all]).contains("proxy: Some(http://all:1)"));
+    assert!(read(&[("HTTP_PROXY", "http://other:1")]).contains("proxy: None"));
+    assert!(read(&[upper, ("NO_PROXY", "a,collector")]).contains("proxy: None"));
+}
+
+#[test]
+fn a_proxy_that_a_web_server_s_client_could_have_chosen_is_not_read() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
+    let read = |pairs: &[(&str, &str)]| shown(&settings(&[&[endpoint], pairs].concat()).otlp);
+    let (upper, cgi) = (("HTTP_PROXY", "http://up:1"), ("REQUEST_METHOD", "GET"));
+    assert!(read(&[upper]).contains("proxy: Some(http://up:1)"));
+    assert!(read(&[upper, cgi]).contains("proxy: None"));
+    assert!(read(&[("http_proxy", "low:1"), cgi]).contains("proxy: Some(http://low:1)"));
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_warned_of_where_it_would_have_been() {
+    let (socks, next) = (
+        ("HTTPS_PROXY", "socks5://user:hunter2@proxy"),
+        ("ALL_PROXY", "all:1"),
+    );
+    assert_eq!(settings(&[socks]).warnings, Vec::<String>::new());
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318");
+    let read = settings(&[endpoint, socks, next]);
+    assert_eq!(
+        read.warnings,
+        [
+            "HTTPS_PROXY is ignored: the OTLP proxy is spoken to in another way than HTTP: it has to begin with http://"
+        ]
+    );
+    assert!(shown(&read.otlp).contains("proxy: Some(http://all:1)"));
+}

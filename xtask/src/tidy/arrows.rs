@@ -44,6 +44,7 @@ const ROOMS: &[Room] = &[
         directory: "otlp",
         rooms: &[WIRE, CORE],
         others: Some(&[
+            "base64",
             "bytes",
             "flate2",
             "http",

@@ -37,6 +37,15 @@
 //!
 //! The methods are those of `OtlpExporterBuilder`.
 //!
+//! Proxies of the OTLP exporter, under the names that most programs read, in lower case or else in upper case. Receivers on
+//! this machine are reached without one.
+//!
+//! | variable | meaning | in code |
+//! |---|---|---|
+//! | `HTTPS_PROXY`, `HTTP_PROXY` | proxy for `https` and for `http` receivers: `http://user:password@host:port`. In upper case, `HTTP_PROXY` is not read where `REQUEST_METHOD` is set, since a web server's client chooses it there | `proxy`, `no_proxy` |
+//! | `ALL_PROXY` | proxy for receivers that have none by these | |
+//! | `NO_PROXY` | domains, IP addresses and networks, with commas between them, that are reached without one; `*` for all | `proxies` |
+//!
 //! The Zipkin exporter's:
 //!
 //! | `CODOMYRMEX_…` or `OTEL_…` | meaning | in code |
@@ -69,6 +78,8 @@ mod names;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod parent;
+#[cfg(feature = "otlp")]
+mod proxies;
 mod reader;
 mod settings;
 mod snapshot;

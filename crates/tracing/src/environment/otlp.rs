@@ -25,6 +25,7 @@ impl<'a> Reader<'a> {
             otlp = otlp.insecure(insecure);
         }
         otlp = self.endpoint(otlp, protocol);
+        otlp = self.proxies(otlp);
         if let Some(with) = self.option("HEADERS", |list| valid(otlp.clone().headers(list))) {
             otlp = with;
         }
@@ -99,7 +100,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The builder, if an exporter can be made of it.
-fn valid(otlp: OtlpExporterBuilder) -> Result<OtlpExporterBuilder, String> {
+pub(super) fn valid(otlp: OtlpExporterBuilder) -> Result<OtlpExporterBuilder, String> {
     match otlp.clone().build() {
         Ok(_) => Ok(otlp),
         Err(error) => Err(error.to_string()),

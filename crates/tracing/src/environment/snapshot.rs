@@ -25,6 +25,9 @@ pub struct Environment {
     pub(super) variables: BTreeMap<String, String>,
     /// What the process that started this one left of its context.
     pub(super) carried: BTreeMap<String, String>,
+    /// What everybody's variables say of proxies.
+    #[cfg(feature = "otlp")]
+    pub(super) proxies: BTreeMap<String, String>,
 }
 
 impl Environment {
@@ -54,6 +57,11 @@ impl Environment {
                 environment.variables.insert(name, value);
             } else if is_carried(&name) {
                 environment.carried.insert(name, value);
+            } else {
+                #[cfg(feature = "otlp")]
+                if super::proxies::is_about_proxies(&name) {
+                    environment.proxies.insert(name, value);
+                }
             }
         }
         environment
