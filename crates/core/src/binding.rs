@@ -10,6 +10,7 @@ pub use crate::body::SpanBody;
 use crate::context::SpanContext;
 use crate::decide::{decide, new_span_id, new_trace_id};
 use crate::kind::SpanKind;
+pub use crate::loose_spans::LooseSpans;
 use crate::options::{Parent, SpanOptions};
 use crate::pipeline::GENERATION;
 use crate::propagation::traceparent::{self, TraceParent};
@@ -238,13 +239,7 @@ pub fn emit(tracer: &Tracer, head: &SpanHead, body: &SpanBody, tail: &SpanTail<'
                 pipeline.after_append(appended, ring, field);
             }
         } else {
-            let (attributes, events, links) = body.dropped();
-            let tail = SpanTail {
-                dropped_attributes: tail.dropped_attributes.saturating_add(attributes),
-                dropped_events: tail.dropped_events.saturating_add(events),
-                dropped_links: tail.dropped_links.saturating_add(links),
-                ..*tail
-            };
+            let tail = body.with_dropped(tail);
             pipeline.deliver(ring, encode_field(head, body.bytes(), &tail));
         }
         true

@@ -5,7 +5,7 @@ mod nested;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use codomyrmex_wire::{self as wire, AttributeValue, Field};
+use codomyrmex_wire::{self as wire, AttributeValue, Field, SpanTail};
 
 use crate::key_facts::{self, PlainKeys, Verdict};
 use crate::redact::REDACTED;
@@ -148,6 +148,18 @@ impl SpanBody {
             self.dropped_events,
             self.dropped_links,
         )
+    }
+
+    /// The tail of this body's span: what went over the limits comes to what the tail says was dropped.
+    pub fn with_dropped<'a>(&self, tail: &SpanTail<'a>) -> SpanTail<'a> {
+        SpanTail {
+            dropped_attributes: tail
+                .dropped_attributes
+                .saturating_add(self.dropped_attributes),
+            dropped_events: tail.dropped_events.saturating_add(self.dropped_events),
+            dropped_links: tail.dropped_links.saturating_add(self.dropped_links),
+            ..*tail
+        }
     }
 
     /// Whether anything went over the limits.

@@ -231,20 +231,18 @@ impl TracerBuilder {
     /// The tracer. Threads start when they are first needed, not here.
     pub fn build(self) -> Tracer {
         clock::prepare();
-        let rules = Rules::new(self.limits, self.redact, self.queue_bytes);
-        let mut resource = self.resource;
-        resource.set("service.name", Value::Str(self.service_name.clone()));
-        for (key, value) in resource.attributes_mut() {
-            (0..rules.redact.clean(key, value)).for_each(|_| rules.count_redacted());
-        }
-        let (scope, version, schema_url) = &self.scope;
-        let header = ScopeHeader::new(resource.attributes(), scope, version, schema_url, &[]);
         if self.exporters.is_empty() && self.hooks.is_none() && !self.disabled && !self.quiet {
             diagnostics::report(
                 Kind::NoExporter,
                 "no exporter is configured, spans go nowhere (set CODOMYRMEX_TRACES_EXPORTER or give the tracer one)",
             );
         }
+        let (origin, rules) = origin(
+            self.service_name,
+            self.resource,
+            &self.scope,
+            Rules::new(self.limits, self.redact, self.queue_bytes),
+        );
         Tracer::of(Pipeline::new(Plan {
             disabled: self.disabled,
             sampler: self.sampler,
@@ -252,11 +250,7 @@ impl TracerBuilder {
             parent: self.parent,
             ids: self.ids,
             hooks: self.hooks,
-            origin: Arc::new(Origin {
-                service_name: self.service_name,
-                resource,
-                header,
-            }),
+            origin: Arc::new(origin),
             exporters: self.exporters,
             batch_size: self.batch_size,
             max_export_batch_size: self.max_export_batch_size.unwrap_or(usize::MAX),
@@ -270,6 +264,31 @@ impl TracerBuilder {
             flush_interval: self.flush_interval,
         }))
     }
+
+    /// What the tracer's batches would have in common, and its rules.
+    pub(crate) fn origin(self) -> (Origin, Rules) {
+        let rules = Rules::new(self.limits, self.redact, self.queue_bytes);
+        origin(self.service_name, self.resource, &self.scope, rules)
+    }
+}
+
+fn origin(
+    service_name: String,
+    mut resource: Resource,
+    (scope, version, schema_url): &(String, String, String),
+    rules: Rules,
+) -> (Origin, Rules) {
+    resource.set("service.name", Value::Str(service_name.clone()));
+    for (key, value) in resource.attributes_mut() {
+        (0..rules.redact.clean(key, value)).for_each(|_| rules.count_redacted());
+    }
+    let header = ScopeHeader::new(resource.attributes(), scope, version, schema_url, &[]);
+    let origin = Origin {
+        service_name,
+        resource,
+        header,
+    };
+    (origin, rules)
 }
 
 impl fmt::Debug for TracerBuilder {

@@ -51,6 +51,7 @@ mod body;
 mod future;
 mod hooks;
 mod key_facts;
+mod loose_spans;
 mod record;
 mod rules;
 mod span;

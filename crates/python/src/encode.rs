@@ -1,18 +1,18 @@
 //! A finished span into bytes, for exporters that take bytes.
 
 use codomyrmex_core::AttributeValue;
-use codomyrmex_core::binding::{self, Rules, SpanBody};
+use codomyrmex_core::SpanContext as Core;
+use codomyrmex_core::binding::{self, LooseSpans, Rules, SpanBody};
 use codomyrmex_wire::{SpanHead, SpanTail};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::convert;
 use crate::module::state;
 use crate::span::{Rare, SpanObject};
 use crate::span_context::SpanContext;
-use crate::text;
 use crate::tracer::Tracer;
+use crate::{convert, text, times};
 
 /// Encodes and hands over; false where the tracer is off. The span is finished, so nothing can be added meanwhile.
 ///
@@ -30,21 +30,12 @@ pub(crate) unsafe fn emit(span: &SpanObject, tracer: &Tracer) -> bool {
     unsafe {
         body.start(&text::lossy(span.name.as_ptr()));
         if span.attributes.is_empty() {
-            push_pairs(&mut body, rules, span, tracer);
+            push_pairs(&mut body, rules, span, Some(tracer));
         } else {
-            push_dict(&mut body, rules, span, tracer);
+            push_dict(&mut body, rules, span, Some(tracer));
         }
     }
-    let head = SpanHead {
-        trace_id: span.trace_id.get(),
-        span_id: span.span_id.get(),
-        parent_span_id: span.parent_id.get(),
-        kind: span.kind.get(),
-        status: span.status.get(),
-        flags: u32::from(span.otlp_flags.get()),
-        start_ns: span.start.get(),
-        end_ns: span.end.get(),
-    };
+    let head = head(span, span.start.get(), span.end.get());
     let on = if span.context.is_empty() && span.rare().is_none() {
         engine.emit(&head, &body, &SpanTail::default())
     } else {
@@ -55,7 +46,58 @@ pub(crate) unsafe fn emit(span: &SpanObject, tracer: &Tracer) -> bool {
 }
 
 #[inline(always)]
-unsafe fn push_pairs(body: &mut SpanBody, rules: &Rules, span: &SpanObject, tracer: &Tracer) {
+fn head(span: &SpanObject, start_ns: u64, end_ns: u64) -> SpanHead {
+    SpanHead {
+        trace_id: span.trace_id.get(),
+        span_id: span.span_id.get(),
+        parent_span_id: span.parent_id.get(),
+        kind: span.kind.get(),
+        status: span.status.get(),
+        flags: u32::from(span.otlp_flags.get()),
+        start_ns,
+        end_ns,
+    }
+}
+
+/// Encodes a span, of a tracer or made by hand, for an exporter that is called directly. One that has no end ends where it
+/// begins.
+pub(crate) fn add_loose(
+    span: &Bound<'_, PyAny>,
+    rules: &Rules,
+    body: &mut SpanBody,
+    spans: &mut LooseSpans,
+) {
+    let py = span.py();
+    let span = SpanObject::borrow(span);
+    let tracer = span.tracer();
+    body.clear();
+    body.adopt(rules);
+    // SAFETY: attached, no exception is set; the span is alive.
+    unsafe {
+        body.start(&text::lossy(span.name.as_ptr()));
+        push_pairs(body, rules, span, tracer);
+    }
+    let start = times::start_ns(span);
+    let mut head = head(span, start, times::end_ns(span).unwrap_or(start));
+    if tracer.is_none() {
+        match context(py, span) {
+            Some(context) => head.flags = u32::from(context.sampled),
+            // Somebody gave something else.
+            None => set_ids(&mut head, body, &Core::from_text("", "", None)),
+        }
+    }
+    with_tail(py, span, rules, head, body, |head, body, tail| {
+        spans.push(head, body, tail);
+    });
+}
+
+#[inline(always)]
+unsafe fn push_pairs(
+    body: &mut SpanBody,
+    rules: &Rules,
+    span: &SpanObject,
+    tracer: Option<&Tracer>,
+) {
     let mut at = 0;
     while at < usize::from(span.pair_count.get()) {
         let pair = span.pair(at);
@@ -77,7 +119,12 @@ unsafe fn push_pairs(body: &mut SpanBody, rules: &Rules, span: &SpanObject, trac
 
 #[cold]
 #[inline(never)]
-unsafe fn push_dict(body: &mut SpanBody, rules: &Rules, span: &SpanObject, tracer: &Tracer) {
+unsafe fn push_dict(
+    body: &mut SpanBody,
+    rules: &Rules,
+    span: &SpanObject,
+    tracer: Option<&Tracer>,
+) {
     let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
     // SAFETY: attached; the dict, keys and values are owned while Python code may run; `PyDict_Next` survives changes.
     unsafe {
@@ -108,13 +155,15 @@ unsafe fn push_dict(body: &mut SpanBody, rules: &Rules, span: &SpanObject, trace
 unsafe fn push(
     body: &mut SpanBody,
     rules: &Rules,
-    tracer: &Tracer,
+    tracer: Option<&Tracer>,
     key: *mut PyObject,
     value: *mut PyObject,
 ) {
     // SAFETY: attached; key is text, both are owned by the caller.
     unsafe {
-        if key == state().service_name && value == tracer.service_name_ptr() {
+        if key == state().service_name
+            && tracer.is_some_and(|tracer| value == tracer.service_name_ptr())
+        {
             return;
         }
         convert::with_attribute(value, |value| body.set(rules, &text::lossy(key), value));
@@ -123,47 +172,67 @@ unsafe fn push(
 
 #[cold]
 #[inline(never)]
-fn emit_rare(span: &SpanObject, tracer: &Tracer, mut head: SpanHead, body: &mut SpanBody) -> bool {
+fn emit_rare(span: &SpanObject, tracer: &Tracer, head: SpanHead, body: &mut SpanBody) -> bool {
+    let engine = tracer.engine();
     Python::attach(|py| {
-        let rules = tracer.engine().rules();
-        let mut trace_state = String::new();
-        if let Some(context) = span.context.get(py)
-            && let Ok(context) = context.cast::<SpanContext>()
-        {
-            let core = context.borrow().to_core(py);
-            head.trace_id = core.trace_id.to_words();
-            head.span_id = core.span_id.to_word();
-            head.parent_span_id = core.parent_span_id.map_or(0, |id| id.to_word());
-            binding::text_id_attributes(&core, &mut |key, text| body.set_text_id(key, text));
-            core.trace_state.as_str().clone_into(&mut trace_state);
-        }
-        let mut message = String::new();
-        let mut dropped = [0; 3];
-        if let Some(rare) = span.rare() {
-            if head.status == 2 {
-                message = rare
-                    .status_message
-                    .get(py)
-                    .map_or_else(String::new, |message| convert::text(&message));
-            }
-            push_events(py, body, rules, rare);
-            push_links(py, body, rules, rare);
-            dropped = [
-                &rare.dropped_attributes,
-                &rare.dropped_events,
-                &rare.dropped_links,
-            ]
-            .map(std::cell::Cell::get);
-        }
-        let tail = SpanTail {
-            trace_state: &trace_state,
-            status_message: &message,
-            dropped_attributes: dropped[0],
-            dropped_events: dropped[1],
-            dropped_links: dropped[2],
-        };
-        tracer.engine().emit(&head, body, &tail)
+        with_tail(py, span, engine.rules(), head, body, |head, body, tail| {
+            engine.emit(head, body, tail)
+        })
     })
+}
+
+fn context(py: Python<'_>, span: &SpanObject) -> Option<Core> {
+    let context = span.context.get(py)?.cast_into::<SpanContext>().ok()?;
+    Some(context.borrow().to_core(py))
+}
+
+fn set_ids(head: &mut SpanHead, body: &mut SpanBody, context: &Core) {
+    head.trace_id = context.trace_id.to_words();
+    head.span_id = context.span_id.to_word();
+    head.parent_span_id = context.parent_span_id.map_or(0, |id| id.to_word());
+    binding::text_id_attributes(context, &mut |key, text| body.set_text_id(key, text));
+}
+
+/// Adds what few spans have.
+fn with_tail<R>(
+    py: Python<'_>,
+    span: &SpanObject,
+    rules: &Rules,
+    mut head: SpanHead,
+    body: &mut SpanBody,
+    take: impl FnOnce(&SpanHead, &SpanBody, &SpanTail<'_>) -> R,
+) -> R {
+    let mut trace_state = String::new();
+    if let Some(context) = context(py, span) {
+        set_ids(&mut head, body, &context);
+        context.trace_state.as_str().clone_into(&mut trace_state);
+    }
+    let mut message = String::new();
+    let mut dropped = [0; 3];
+    if let Some(rare) = span.rare() {
+        if head.status == 2 {
+            message = rare
+                .status_message
+                .get(py)
+                .map_or_else(String::new, |message| convert::text(&message));
+        }
+        push_events(py, body, rules, rare);
+        push_links(py, body, rules, rare);
+        dropped = [
+            &rare.dropped_attributes,
+            &rare.dropped_events,
+            &rare.dropped_links,
+        ]
+        .map(std::cell::Cell::get);
+    }
+    let tail = SpanTail {
+        trace_state: &trace_state,
+        status_message: &message,
+        dropped_attributes: dropped[0],
+        dropped_events: dropped[1],
+        dropped_links: dropped[2],
+    };
+    take(&head, body, &tail)
 }
 
 fn push_events(py: Python<'_>, body: &mut SpanBody, rules: &Rules, rare: &Rare) {

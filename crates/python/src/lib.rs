@@ -6,6 +6,7 @@
 mod args;
 mod attributes;
 mod baggage;
+mod by_hand;
 mod console;
 mod convert;
 mod current;

@@ -1,15 +1,18 @@
 //! OTLPExporter: how spans are sent to an OTLP receiver. Each tracer that has it sends on a thread of its own.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use codomyrmex_core::SpanExporter;
 use codomyrmex_tracing::OtlpExporter as Core;
+use codomyrmex_tracing::environment::Settings;
 use codomyrmex_tracing::otlp::OtlpExporterBuilder;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyMapping, PyString};
 
-use crate::settings;
+use crate::{by_hand, settings};
 
 /// The native half of OTLPExporter. A tracer that has one encodes its spans.
 #[pyclass(
@@ -22,6 +25,10 @@ use crate::settings;
 pub(crate) struct OTLPExporter {
     builder: OtlpExporterBuilder,
     shown: String,
+    /// The environment when it was made.
+    settings: Settings,
+    /// For spans that are exported by hand.
+    own: OnceLock<Arc<dyn SpanExporter>>,
 }
 
 impl OTLPExporter {
@@ -55,7 +62,8 @@ impl OTLPExporter {
         insecure: Option<bool>,
     ) -> PyResult<Self> {
         // What is not given is the environment's.
-        let mut builder = settings::environment().otlp;
+        let settings = settings::environment();
+        let mut builder = settings.otlp.clone();
         if let Some(endpoint) = endpoint {
             builder = builder.endpoint(endpoint);
         }
@@ -89,7 +97,26 @@ impl OTLPExporter {
         }
         // What is wrong is said where it was written.
         let shown = format!("{:?}", builder.clone().build().map_err(wrong)?);
-        Ok(Self { builder, shown })
+        Ok(Self {
+            builder,
+            shown,
+            settings,
+            own: OnceLock::new(),
+        })
+    }
+
+    /// Sends spans of any tracers, or made by hand, and waits for the answer: at most `timeout` for each tracer's.
+    ///
+    /// They stand in no tracer's books. What did not arrive is a RuntimeError that says why.
+    fn export(&self, spans: &Bound<'_, PyAny>) -> PyResult<()> {
+        let own = match self.own.get() {
+            Some(own) => own,
+            None => {
+                let made = self.build()?;
+                self.own.get_or_init(|| Arc::new(made))
+            }
+        };
+        by_hand::export(spans, &self.settings, own)
     }
 
     fn __repr__(&self) -> String {

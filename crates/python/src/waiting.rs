@@ -25,9 +25,9 @@ pub(crate) fn flush(py: Python<'_>, tracer: &Tracer, deadline: Option<Instant>) 
     if left <= SHORT {
         return Ok(false);
     }
-    wait(py, tracer, move |tracer| {
-        tracer.force_flush(clock::remaining(deadline)).is_done()
-    })
+    let tracer = tracer.clone();
+    let flush = move || tracer.force_flush(clock::remaining(deadline)).is_done();
+    Ok(wait(py, flush)?.unwrap_or(false))
 }
 
 /// Flushes and ends the exporters of bytes before the deadline.
@@ -40,35 +40,42 @@ pub(crate) fn shut_down(
     tracer: &Tracer,
     deadline: Option<Instant>,
 ) -> PyResult<bool> {
-    wait(py, tracer, move |tracer| {
-        tracer.shutdown_within(clock::remaining(deadline)).is_done()
-    })
+    let tracer = tracer.clone();
+    let shut_down = move || {
+        let left = clock::remaining(deadline);
+        tracer.shutdown_within(left).is_done()
+    };
+    Ok(wait(py, shut_down)?.unwrap_or(false))
 }
 
-/// Does the work on another thread, because nothing interrupts it, and looks for signals on this one.
-fn wait(
+/// Does the work on another thread, because nothing interrupts it, and looks for signals on this one. None where the work
+/// panicked.
+///
+/// # Errors
+///
+/// What a signal's handler raises; the work goes on meanwhile.
+pub(crate) fn wait<T: Send + 'static>(
     py: Python<'_>,
-    tracer: &Tracer,
-    work: impl Fn(&Tracer) -> bool + Clone + Send + 'static,
-) -> PyResult<bool> {
+    work: impl Fn() -> T + Clone + Send + 'static,
+) -> PyResult<Option<T>> {
     let (done, mut outcome) = mpsc::channel();
-    let (theirs, own) = (tracer.clone(), work.clone());
+    let own = work.clone();
     let thread = thread::Builder::new()
         .name("codomyrmex-wait".into())
         .spawn(move || {
             // Nobody waits any more where a signal's handler raised.
-            let _ = done.send(own(&theirs));
+            let _ = done.send(own());
         });
     if thread.is_err() {
-        return Ok(py.detach(move || work(tracer)));
+        return Ok(Some(py.detach(work)));
     }
     loop {
         let received = py.detach(move || (outcome.recv_timeout(TURN), outcome));
         outcome = received.1;
         match received.0 {
-            Ok(well) => return Ok(well),
+            Ok(result) => return Ok(Some(result)),
             Err(RecvTimeoutError::Timeout) => py.check_signals()?,
-            Err(RecvTimeoutError::Disconnected) => return Ok(false),
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
         }
     }
 }

@@ -340,6 +340,7 @@ class OTLPExporter:
         client_key: str | PathLike[str] | None = None,
         insecure: bool | None = None,
     ) -> Self: ...
+    def export(self, spans: Iterable[Span]) -> None: ...
 
 registry: dict[str, Tracer]
 

@@ -140,6 +140,9 @@ class OTLPExporter(_native.OTLPExporter, SpanExporter):
     seconds, for a batch with all its retries. `headers` is a mapping, or text as in the environment. `certificate`,
     `client_certificate` and `client_key` are PEM files. `insecure` is for a gRPC endpoint without a scheme.
 
+    `export` sends spans of any tracers, or made by hand, and waits for the answer. They stand in no tracer's books; what
+    did not arrive is a RuntimeError.
+
     ValueError says what is wrong with an option.
     """
 
@@ -157,6 +160,3 @@ class OTLPExporter(_native.OTLPExporter, SpanExporter):
         insecure: bool | None = None,
     ) -> None:
         """Check the options; nothing is connected yet."""
-
-    def export(self, spans: list[Span]) -> None:
-        """Nothing: a tracer hands over bytes."""

@@ -16,8 +16,10 @@ import pytest
 
 import codomyrmex.telemetry.tracing as package
 from codomyrmex.telemetry.tracing import (
+    InMemoryExporter,
     Limits,
     OTLPExporter,
+    Span,
     SpanContext,
     SpanExporter,
     SpanKind,
@@ -253,7 +255,10 @@ other.join()
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals as Unix has them")
-@pytest.mark.parametrize("call", ["force_flush(300)", "flush()", "shutdown()"])
+@pytest.mark.parametrize(
+    "call",
+    ["force_flush(300)", "flush()", "shutdown()", "exporter.export([Span('a', SpanContext('1', '2'))])"],
+)
 def test_ctrl_c_is_heard_while_a_receiver_says_nothing(call):
     with socket.create_server(("127.0.0.1", 0)) as server:
         child = subprocess.Popen(
@@ -302,3 +307,128 @@ def test_a_forked_child_sends_its_own(receiver):
     tracer.start_span("after").finish()
     tracer.shutdown()
     assert [span["name"] for _, span in receiver.spans()] == ["before", "child", "after"]
+
+
+def made_by_hand(name="a", **attributes):
+    context = SpanContext(
+        "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7", trace_state="a=b"
+    )
+    event = {"name": "paid", "timestamp": 1.5, "attributes": {"by": "card"}}
+    return Span(
+        name,
+        context,
+        SpanKind.CLIENT,
+        SpanStatus.ERROR,
+        "too late",
+        1.0,
+        2.0,
+        attributes=attributes,
+        events=[event],
+    )
+
+
+def test_spans_made_by_hand_can_be_exported(receiver):
+    exporter = OTLPExporter(receiver.url, protocol="http/json")
+    assert exporter.export([made_by_hand(items=3, password="x", **{"service.name": "shop"})]) is None
+    ((resource, sent),) = receiver.spans()
+    assert resource["service.name"] == "shop"
+    assert resource["telemetry.sdk.language"] == "python"
+    attributes = plain(sent["attributes"])
+    assert (attributes["items"], attributes["password"]) == ("3", "[redacted]")
+    assert sent["events"][0]["timeUnixNano"] == "1500000000"
+    assert plain(sent["events"][0]["attributes"]) == {"by": "card"}
+    given = [
+        "name",
+        "kind",
+        "traceId",
+        "spanId",
+        "parentSpanId",
+        "traceState",
+        "startTimeUnixNano",
+        "endTimeUnixNano",
+    ]
+    assert [sent[key] for key in given] == [
+        "a",
+        3,
+        "0af7651916cd43dd8448eb211c80319c",
+        "b7ad6b7169203331",
+        "00f067aa0ba902b7",
+        "a=b",
+        "1000000000",
+        "2000000000",
+    ]
+    assert sent["status"] == {"code": 2, "message": "too late"}
+
+
+def test_finished_spans_are_exported_as_their_tracers_would(receiver):
+    memory = InMemoryExporter()
+    limits = Limits(attributes=1)
+    for name in ("one", "other"):
+        tracer = Tracer(name, memory, resource={"zone": name}, limits=limits)
+        with tracer.span("parent", a=1, b=2), tracer.span("child") as span:
+            span.add_link(SpanContext("1" * 32, "2" * 16))
+        tracer.flush()
+    exporter = OTLPExporter(receiver.url, protocol="http/json")
+    exporter.export([*memory.spans, made_by_hand("by hand")])
+    sent = {(resource["service.name"], span["name"]): (resource, span) for resource, span in receiver.spans()}
+    assert len(receiver.requests) == 3
+    assert sorted(sent) == [
+        ("default", "by hand"),
+        ("one", "child"),
+        ("one", "parent"),
+        ("other", "child"),
+        ("other", "parent"),
+    ]
+    resource, parent = sent["one", "parent"]
+    assert resource["zone"] == "one"
+    assert (plain(parent["attributes"]), parent["droppedAttributesCount"]) == ({"a": "1"}, 1)
+    _, child = sent["one", "child"]
+    assert child["links"][0]["spanId"] == "2" * 16
+    assert child["parentSpanId"] == parent["spanId"]
+
+
+def test_an_exporter_of_ones_own_may_hand_on_to_it(receiver):
+    class Chosen(SpanExporter):
+        def __init__(self):
+            self.to = OTLPExporter(receiver.url, protocol="http/json")
+
+        def export(self, spans):
+            self.to.export([span for span in spans if span.name != "noise"])
+
+    tracer = Tracer("shop", Chosen())
+    for name in ("a", "noise", "b"):
+        tracer.start_span(name).finish()
+    tracer.shutdown()
+    assert [span["name"] for _, span in receiver.spans()] == ["a", "b"]
+
+
+def test_nothing_to_export_is_no_request(receiver):
+    OTLPExporter(receiver.url).export([])
+    assert receiver.requests == []
+
+
+def test_what_was_exported_by_hand_and_refused_is_raised():
+    with Receiver(400) as receiver:
+        exporter = OTLPExporter(receiver.url, protocol="http/json")
+        with pytest.raises(RuntimeError, match="400"):
+            exporter.export([made_by_hand("refused")])
+        exporter.export([made_by_hand("taken")])
+        assert len(receiver.requests) == 2
+
+
+def test_only_spans_can_be_exported(receiver):
+    with pytest.raises(TypeError, match="Span objects"):
+        OTLPExporter(receiver.url).export([made_by_hand(), "a"])
+    assert receiver.requests == []
+
+
+def test_a_span_by_hand_may_hold_anything(receiver):
+    exporter = OTLPExporter(receiver.url, protocol="http/json")
+    span = made_by_hand(deep=[{"a": {1, 2}}], other=object())
+    span.context, span.end_time, span.name = "nothing", None, 3
+    span.events = [5, {"name": None}]
+    exporter.export([span, Span("open", SpanContext("trace", "span"))])
+    _, sent = receiver.spans()[0]
+    assert sent["endTimeUnixNano"] == sent["startTimeUnixNano"]
+    assert len(sent["traceId"]) == 32
+    assert plain(receiver.spans()[1][1]["attributes"])["codomyrmex.trace_id"] == "trace"
