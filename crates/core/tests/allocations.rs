@@ -78,15 +78,13 @@ fn the_counter_counts() {
 }
 
 /// A buffer's chunk that was never used before is an allocation, and when one is needed depends on the drain's thread; so
-/// the best of a few turns counts. What a span costs is nothing.
+/// one turn of many has to do without. An allocation of a span would come in each.
 fn assert_none(what: &str, mut work: impl FnMut(), tracer: &Tracer) {
-    let turns: Vec<_> = (0..4)
-        .map(|_| {
-            tracer.flush();
-            allocations(&mut work)
-        })
-        .collect();
-    assert_eq!(turns.iter().min(), Some(&0), "{what}: {turns:?}");
+    let mut turns = (0..50).map(|_| {
+        tracer.flush();
+        allocations(&mut work)
+    });
+    assert!(turns.any(|turn| turn == 0), "{what}: each turn allocates");
     check(tracer);
 }
 
