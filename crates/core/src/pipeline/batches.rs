@@ -131,10 +131,14 @@ impl Pipeline {
             let mut all = true;
             ring.drain_while(|committed, spans| {
                 let fits = filling.room_for(committed.len(), spans, patience);
+                if fits == spans {
+                    filling.add(committed, spans as usize);
+                    return None;
+                }
+                all = false;
                 let part = end_of_spans(committed, fits as usize);
                 filling.add(&committed[..part], fits as usize);
-                all = fits == spans;
-                (!all).then_some(Committed {
+                Some(Committed {
                     spans: fits,
                     bytes: part as u32,
                 })

@@ -386,7 +386,7 @@ def stay(*args, **options):
         time.sleep(0.0001)
 
 class Staying:
-    export = sample = on_start = on_ending = __str__ = stay
+    export = sample = on_start = on_ending = __str__ = __call__ = stay
 
 async def stay_async():
     stay()
@@ -406,12 +406,24 @@ work = [
     trace(stay),
     lambda: list(trace(generate)()),
     lambda: asyncio.run(trace(stay_async)()),
+    lambda: trace(stay)(by="name"),
+    lambda: trace(Staying())(by="name"),
 ]
 for target in work:
     threading.Thread(target=target, daemon=True).start()
 one(Tracer("t", Staying(), flush_interval=0.001))
 for _ in range(len(work) + 1):
     inside.acquire()
+
+class Last:
+    """Busy while the interpreter ends, for as long as the other threads take to find out that it does."""
+
+    def __del__(self, clock=time.perf_counter):
+        end = clock() + 0.1
+        while clock() < end:
+            pass
+
+last = Last()
 print("ends")
 """)
     assert (code, out, err) == (0, "ends\n", "")
