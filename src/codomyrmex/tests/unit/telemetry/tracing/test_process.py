@@ -416,8 +416,7 @@ for _ in range(len(work) + 1):
     inside.acquire()
 
 class Last:
-    """Busy while the interpreter ends, for as long as the other threads take to find out that it does."""
-
+    # Busy while the interpreter ends, for as long as the other threads take to find out that it does.
     def __del__(self, clock=time.perf_counter):
         end = clock() + 0.1
         while clock() < end:
