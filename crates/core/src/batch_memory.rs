@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 /// So many pieces are kept.
-const KEPT: usize = 2;
+const KEPT: usize = 1;
 
 /// Memory of batches that are over. Whoever finds it in use goes without, so that nobody waits here, a forked child least
 /// of all.

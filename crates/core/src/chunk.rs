@@ -282,6 +282,11 @@ impl Pool {
         fits
     }
 
+    /// Whether a block of so many bytes would fit now.
+    pub(crate) fn could_charge(&self, bytes: usize) -> bool {
+        self.used().saturating_add(bytes) <= self.limit
+    }
+
     pub(crate) fn discharge(&self, bytes: usize) {
         self.charged.fetch_sub(bytes, Ordering::Relaxed);
         self.used.fetch_sub(bytes, Ordering::Relaxed);

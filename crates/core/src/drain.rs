@@ -17,8 +17,8 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 /// The drain of one pipeline: at most one thread, started by the first ring.
 pub(crate) struct Drain {
     interval: Option<Duration>,
-    /// How soon to look again where lanes had no room.
-    again: Duration,
+    /// How soon to look again where lanes had no room; None: when it is woken.
+    again: Option<Duration>,
     state: Mutex<State>,
     changed: Condvar,
     /// A pass is over.
@@ -37,11 +37,11 @@ struct State {
 }
 
 impl Drain {
-    /// Where something is held back, the next pass comes after `again` at the latest.
-    pub(crate) fn new(interval: Option<Duration>, again: Duration) -> Self {
+    /// Where something is held back, the next pass comes after `again` at the latest, if that is given.
+    pub(crate) fn new(interval: Option<Duration>, again: Option<Duration>) -> Self {
         Self {
             interval: interval.map(|interval| interval.max(LEAST_INTERVAL)),
-            again: again.max(LEAST_INTERVAL),
+            again: again.map(|again| again.max(LEAST_INTERVAL)),
             state: Mutex::default(),
             changed: Condvar::new(),
             passed: Condvar::new(),
@@ -98,10 +98,10 @@ impl Drain {
                 return self.changed.notify_all();
             }
             drop(state);
-            next = if pipeline.tick() {
-                interval
-            } else {
-                interval.min(self.again)
+            let all = pipeline.tick();
+            next = match self.again {
+                Some(again) if !all => interval.min(again),
+                _ => interval,
             };
         }
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use codomyrmex_wire::{self as wire, SHORT_BODY, SpanIter};
 
 use crate::clock;
+use crate::ids::TraceId;
 use crate::pipeline::{GENERATION, Pipeline};
 use crate::record::{Phase, Record};
 use crate::ring::Appended;
@@ -135,6 +136,7 @@ pub(crate) unsafe fn finish_otherwise(pointer: *mut Record, end_time: Option<u64
     }
     let mut field = None;
     let mut appended = None;
+    let mut lost = None;
     if record.marks.phase == Phase::Recording {
         let ring = state.ring(pipeline);
         if !record.marks.rare
@@ -144,10 +146,14 @@ pub(crate) unsafe fn finish_otherwise(pointer: *mut Record, end_time: Option<u64
         {
             let (start_ns, end_ns) = clock::to_unix_ns(record.start, clock::ticks());
             let outcome = ring.append(&record.head(start_ns, end_ns), record.body.bytes());
-            if !outcome.is_there() {
-                field = Some(record.encode(start_ns, end_ns));
+            if outcome == Appended::Full && pipeline.has_no_room(record.body.len()) {
+                lost = Some(TraceId::from_words(record.trace_id));
+            } else {
+                if !outcome.is_there() {
+                    field = Some(record.encode(start_ns, end_ns));
+                }
+                appended = Some(outcome);
             }
-            appended = Some(outcome);
         } else {
             field = encode_slowly(record, end_time);
             record.status_message = None;
@@ -160,6 +166,9 @@ pub(crate) unsafe fn finish_otherwise(pointer: *mut Record, end_time: Option<u64
     // SAFETY: the record came from a thread's store, and its owner gave it up.
     unsafe { state.give_used_record(pointer) };
     // From here on the user's code may run, and start spans in the record that was given back.
+    if let Some(trace) = lost {
+        return pipeline.drop_unencoded(state.ring(pipeline), trace);
+    }
     match (appended, field) {
         (Some(Appended::Here), _) | (None, None) => {}
         (Some(appended), field) => {

@@ -148,6 +148,13 @@ impl Lane {
             || state.is_stalled(patience)
     }
 
+    /// Whether a batch of so many bytes would be taken in now. Where the queue is limited in spans that is left to the offer:
+    /// what waits in front of it would count for more than the limit.
+    pub(crate) fn takes(&self, bytes: usize) -> bool {
+        let state = self.lock();
+        state.closed || self.capacity().is_some() || self.fits(&state, bytes, 0)
+    }
+
     /// How many more spans fit; all, where nobody waits for them any longer.
     pub(crate) fn room_in_spans(&self, patience: Duration) -> u64 {
         let mut state = self.lock();

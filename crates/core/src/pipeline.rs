@@ -34,8 +34,8 @@ use crate::when_full::WhenFull;
 
 /// A batch takes so many bytes at most, except for one span that is larger. Between these two it is a part of the queue, so
 /// that a queue holds several.
-const BATCH_BYTES: std::ops::RangeInclusive<usize> = (64 << 10)..=(256 << 10);
-const BATCHES_OF_A_QUEUE: usize = 12;
+const BATCH_BYTES: std::ops::RangeInclusive<usize> = (64 << 10)..=(512 << 10);
+const BATCHES_OF_A_QUEUE: usize = 4;
 /// About as small as a span is, bytes.
 const SMALL_SPAN: usize = 64;
 
@@ -93,6 +93,10 @@ pub(crate) struct Pipeline {
     aside_taken: AtomicU64,
     /// The ring that the next pass begins with.
     next_ring: AtomicUsize,
+    /// Spans stay in the buffers because no lane has room for them: passes make no sense until a batch leaves one.
+    holds_back: AtomicBool,
+    /// How often lanes told their receivers which traces lost spans: what was remembered before is to be remembered again.
+    pub(crate) tellings: AtomicU64,
     /// Spans refused because they are larger than all buffers together.
     limit: AtomicU64,
     /// Calls on ended spans where no thread's books were at hand.
@@ -175,15 +179,14 @@ impl Pipeline {
             when_full: plan.when_full,
             books_on_the_wire: plan.books_on_the_wire,
             instance_id: PerProcess::new(lane::new_instance_id),
-            drain: Drain::new(
-                plan.flush_interval,
-                plan.when_full.patience().unwrap_or_default(),
-            ),
+            drain: Drain::new(plan.flush_interval, plan.when_full.patience()),
             ending: Ending::default(),
             aside: Mutex::default(),
             has_aside: AtomicBool::new(false),
             aside_taken: AtomicU64::new(0),
             next_ring: AtomicUsize::new(0),
+            holds_back: AtomicBool::new(false),
+            tellings: AtomicU64::new(0),
             limit: AtomicU64::new(0),
             ignored: AtomicU64::new(0),
         }
@@ -256,7 +259,7 @@ impl Pipeline {
             Appended::Here => {}
             Appended::NewChunk => {
                 if self.pool.used() >= self.pressing {
-                    self.drain.wake();
+                    self.wake_drain();
                 }
             }
             Appended::TooLarge | Appended::Full => self.append_aside(ring, field),
@@ -280,7 +283,7 @@ impl Pipeline {
         if !fits {
             ring.books.queue_full.bump();
             self.lose(&field, Reason::QueueFull);
-            self.drain.wake();
+            self.wake_drain();
             return report_full();
         }
         self.aside
@@ -289,7 +292,43 @@ impl Pipeline {
             .push(field);
         self.has_aside.store(true, Ordering::Release);
         if self.pool.charged() >= self.pool.limit() / 8 {
+            self.wake_drain();
+        }
+    }
+
+    /// Whether a span of so many bytes, for which its thread found no chunk, is lost whatever is done.
+    pub(crate) fn has_no_room(&self, bytes: usize) -> bool {
+        self.patience().is_none() && !self.pool.could_charge(bytes)
+    }
+
+    /// Counts a span that found no room and need not be encoded.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn drop_unencoded(&self, ring: &Ring, trace: TraceId) {
+        ring.books.recorded.bump();
+        ring.books.queue_full.bump();
+        let lost = (trace.low(), self.tellings.load(Ordering::Relaxed));
+        if ring.lost.get() == Some(lost) {
+            return;
+        }
+        let remembered = self.background_lanes().fold(true, |all, lane| {
+            all & lane.lose_one(trace, Reason::QueueFull)
+        });
+        ring.lost.set(Some(lost).filter(|_| remembered));
+        self.wake_drain();
+        report_full();
+    }
+
+    fn wake_drain(&self) {
+        if !self.holds_back.load(Ordering::Relaxed) {
             self.drain.wake();
+        }
+    }
+
+    /// A batch has left a lane's queue: what is held back for want of room may go on.
+    pub(crate) fn lane_has_room(&self) {
+        if self.patience().is_some() || self.holds_back.swap(false, Ordering::SeqCst) {
+            self.drain.wake_again();
         }
     }
 
@@ -297,8 +336,9 @@ impl Pipeline {
     fn lose(&self, field: &[u8], reason: Reason) {
         if let Some(Ok(span)) = SpanIter::new(field).next() {
             let trace = TraceId::from_bytes(span.trace_id());
-            self.background_lanes()
-                .for_each(|lane| lane.lose_one(trace, reason));
+            self.background_lanes().for_each(|lane| {
+                lane.lose_one(trace, reason);
+            });
         }
     }
 

@@ -63,6 +63,8 @@ pub(crate) struct Ring {
     writing: Cell<Option<Chunk>>,
     /// Producer only: the chunk that was ended last because there was none to go on to.
     ended: Cell<Option<Chunk>>,
+    /// Producer only: the trace that lost a span here last, by a part of its id, and how often its loss had been told then.
+    pub(crate) lost: Cell<Option<(u64, u64)>>,
     /// Where the consumer starts, until it has: the first chunk, and the first one behind one that was ended.
     first: AtomicPtr<Header>,
     /// Consumer only: the chunk being read and how far.
@@ -78,7 +80,7 @@ pub(crate) struct Ring {
     retired: AtomicBool,
 }
 
-// SAFETY: `writing` and `ended` are touched by the producing thread alone (the ring is reached through that thread's own
+// SAFETY: `writing`, `ended` and `lost` are touched by the producing thread alone (the ring is reached through that thread's own
 // state, and another thread takes over only after `close`), `reading`, `read` and `drained` by whoever holds the drain's
 // lock; all else is atomic.
 unsafe impl Sync for Ring {}
@@ -166,6 +168,7 @@ impl Ring {
             books: Books::default(),
             writing: Cell::new(None),
             ended: Cell::new(None),
+            lost: Cell::new(None),
             first: AtomicPtr::new(std::ptr::null_mut()),
             reading: Cell::new(None),
             read: Cell::new(Committed::default()),

@@ -121,9 +121,8 @@ impl Lane {
         self.changed.notify_all();
         if let Some(pipeline) = self.pipeline.get()
             && self.is_background()
-            && pipeline.patience().is_some()
         {
-            pipeline.drain.wake_again();
+            pipeline.lane_has_room();
         }
     }
 

@@ -29,16 +29,18 @@ impl Lane {
         }
     }
 
-    /// Remembers a trace that lost a span, unless another thread has the lock: this one finishes a span.
-    pub(crate) fn lose_one(&self, trace: TraceId, reason: Reason) {
+    /// Remembers a trace that lost a span. False where another thread has the lock, for this one finishes a span.
+    pub(crate) fn lose_one(&self, trace: TraceId, reason: Reason) -> bool {
         if !self.tells() || self.lost_is_full.load(Ordering::Relaxed) {
-            return;
+            return true;
         }
-        if let Ok(mut state) = self.state.try_lock() {
-            state.lost.add(trace, reason);
-            self.lost_is_full
-                .store(state.lost.is_full(), Ordering::Relaxed);
-        }
+        let Ok(mut state) = self.state.try_lock() else {
+            return false;
+        };
+        state.lost.add(trace, reason);
+        self.lost_is_full
+            .store(state.lost.is_full(), Ordering::Relaxed);
+        true
     }
 
     /// Moves what was lost to what the export that goes on tells of, and gives all of that.
@@ -47,6 +49,9 @@ impl Lane {
         let lost = std::mem::take(&mut state.lost);
         state.told.merge(lost);
         self.lost_is_full.store(false, Ordering::Relaxed);
+        if let Some(pipeline) = self.pipeline.get() {
+            pipeline.tellings.fetch_add(1, Ordering::Relaxed);
+        }
         state.told.clone()
     }
 

@@ -61,11 +61,9 @@ impl Filling<'_> {
         }
     }
 
-    /// How many of these spans every lane has room for, beside what is being filled, or is not waited for.
+    /// How many of these spans every lane has room for, beside what is being filled, or is not waited for. Without patience
+    /// it is all of them, or none where no lane would take any.
     fn room_for(&self, bytes: usize, spans: u32, patience: Option<Duration>) -> u32 {
-        let Some(patience) = patience else {
-            return spans;
-        };
         let pipeline = self.pipeline;
         let is_another = self.bytes.len() + bytes > pipeline.batch_bytes
             || self.len + spans as usize > pipeline.batch_spans;
@@ -75,6 +73,15 @@ impl Filling<'_> {
             false => self.bytes.capacity().max(self.bytes.len() + bytes),
         };
         let is_one = !is_another && bytes <= pipeline.batch_bytes || self.bytes.is_empty();
+        let Some(patience) = patience else {
+            // Nobody is waited for; but what no lane takes is not copied in vain.
+            let is_taken = || pipeline.background_lanes().any(|lane| lane.takes(bytes));
+            return if is_taken() || pipeline.hold_back_unless(is_taken) {
+                spans
+            } else {
+                0
+            };
+        };
         pipeline.background_lanes().fold(spans, |fits, lane| {
             let room = lane.room_in_spans(patience).saturating_sub(self.len as u64);
             if lane.has_room(bytes, is_one, patience) {
@@ -103,6 +110,16 @@ impl Filling<'_> {
 }
 
 impl Pipeline {
+    /// From now on whoever takes a batch out of a lane wakes the drain, unless there is room already.
+    fn hold_back_unless(&self, has_room: impl Fn() -> bool) -> bool {
+        self.holds_back.store(true, Ordering::SeqCst);
+        let has_room = has_room();
+        if has_room {
+            self.holds_back.store(false, Ordering::SeqCst);
+        }
+        has_room
+    }
+
     pub(super) fn batch(&self, bytes: Vec<u8>, len: usize) -> Batch {
         Batch {
             origin: self.origin.clone(),
@@ -212,4 +229,72 @@ pub(crate) struct Goal {
     rings: Vec<u64>,
     /// Spans out of those beside the rings, since ever.
     aside: u64,
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use crate::{Batch, Delivery, ExportError, SpanExporter, Tracer};
+
+    /// Exports nothing before its gate is open.
+    struct Gated(Arc<Mutex<()>>);
+
+    impl SpanExporter for Gated {
+        fn export(&self, _batch: &Batch) -> Result<(), ExportError> {
+            drop(self.0.lock().unwrap_or_else(PoisonError::into_inner));
+            Ok(())
+        }
+
+        fn delivery(&self) -> Delivery {
+            Delivery::Background
+        }
+    }
+
+    #[test]
+    fn what_no_lane_takes_stays_in_the_buffers_while_they_have_room() {
+        const QUEUE: usize = 256 << 10;
+        const SPAN: usize = 1 << 10;
+        let gate = Arc::new(Mutex::new(()));
+        let closed = gate.lock().unwrap();
+        let tracer = Tracer::builder("shop")
+            .exporter(Gated(gate.clone()))
+            .queue_bytes(QUEUE)
+            .build();
+        let value = "v".repeat(SPAN);
+        let mut recorded = 0;
+        while tracer.stats().exporters[0].dropped.total() == 0 {
+            tracer.span("a").set_attribute("value", value.as_str());
+            recorded += 1;
+            tracer.pipeline().tick();
+        }
+        // The queue and the buffers are full, and one batch is on its way.
+        assert!(recorded * SPAN > QUEUE * 7 / 4, "{recorded}");
+        drop(closed);
+        tracer.shutdown();
+        let stats = tracer.stats();
+        assert!(stats.balanced(), "{stats}");
+        assert_eq!(stats.exporters[0].exported as usize, recorded - 1);
+    }
+
+    #[test]
+    fn a_batch_that_leaves_lets_go_on_what_was_held_back() {
+        let gate = Arc::new(Mutex::new(()));
+        let closed = gate.lock().unwrap();
+        let tracer = Tracer::builder("shop")
+            .exporter(Gated(gate.clone()))
+            .queue_bytes(256 << 10)
+            .flush_interval(std::time::Duration::from_secs(3600))
+            .build();
+        let value = "v".repeat(1 << 10);
+        while tracer.pipeline().tick() {
+            tracer.span("a").set_attribute("value", value.as_str());
+        }
+        drop(closed);
+        // Nobody flushes, and no interval is over: each batch that leaves wakes the drain.
+        while tracer.stats().exporters[0].queued > 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(tracer.stats().exporters[0].dropped.total(), 0);
+    }
 }

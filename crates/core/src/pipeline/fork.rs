@@ -50,6 +50,7 @@ impl Pipeline {
         for lane in &self.lanes {
             lane.reset_after_fork();
         }
+        self.holds_back.store(false, Ordering::Relaxed);
         self.drain.reset_after_fork();
         self.ending.reset_after_fork();
     }
