@@ -307,7 +307,8 @@ impl Pipeline {
     pub(crate) fn drop_unencoded(&self, ring: &Ring, trace: TraceId) {
         ring.books.recorded.bump();
         ring.books.queue_full.bump();
-        let lost = (trace.low(), self.tellings.load(Ordering::Relaxed));
+        self.wake_drain();
+        let lost = (trace.low(), self.tellings.load(Ordering::Acquire));
         if ring.lost.get() == Some(lost) {
             return;
         }
@@ -315,7 +316,6 @@ impl Pipeline {
             all & lane.lose_one(trace, Reason::QueueFull)
         });
         ring.lost.set(Some(lost).filter(|_| remembered));
-        self.wake_drain();
         report_full();
     }
 

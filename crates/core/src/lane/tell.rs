@@ -50,7 +50,7 @@ impl Lane {
         state.told.merge(lost);
         self.lost_is_full.store(false, Ordering::Relaxed);
         if let Some(pipeline) = self.pipeline.get() {
-            pipeline.tellings.fetch_add(1, Ordering::Relaxed);
+            pipeline.tellings.fetch_add(1, Ordering::Release);
         }
         state.told.clone()
     }
