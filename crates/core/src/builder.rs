@@ -169,7 +169,7 @@ impl TracerBuilder {
         self
     }
 
-    /// The most spans of a batch: no limit by default but that of 64 KiB. At least 1 (OpenTelemetry: `maxExportBatchSize`).
+    /// The most spans of a batch: no limit by default but a quarter of the queue's bytes, from 64 to 512 KiB. At least 1 (OpenTelemetry: `maxExportBatchSize`).
     pub fn max_export_batch_size(mut self, spans: usize) -> Self {
         self.max_export_batch_size = Some(spans.max(1));
         self

@@ -148,11 +148,14 @@ impl Lane {
             || state.is_stalled(patience)
     }
 
-    /// Whether a batch of so many bytes would be taken in now. Where the queue is limited in spans that is left to the offer:
+    /// Whether so many bytes would be taken in now, as one batch or several. Where the queue is limited in spans that is left to the offer:
     /// what waits in front of it would count for more than the limit.
-    pub(crate) fn takes(&self, bytes: usize) -> bool {
+    pub(crate) fn takes(&self, bytes: usize, is_one: bool) -> bool {
         let state = self.lock();
-        state.closed || self.capacity().is_some() || self.fits(&state, bytes, 0)
+        state.closed
+            || self.capacity().is_some()
+            || state.queue_bytes + bytes <= self.bounds.bytes
+            || state.queue.is_empty() && is_one
     }
 
     /// How many more spans fit; all, where nobody waits for them any longer.
